@@ -1,0 +1,37 @@
+package authlog
+
+import "time"
+
+// A Batch is all that one page of lines leads to. It is saved whole or not at
+// all.
+type Batch struct {
+	Denials []Denial
+	Grants  []Grant
+	Markers []Marker
+	Samples []Sample
+	Seen    []Seen
+	Cursors []Cursor
+}
+
+// Seen holds the keys of the lines of one cluster and one minute of event time
+// that were counted already, in ascending order. It replaces what was stored
+// for that cluster and minute.
+type Seen struct {
+	Cluster Cluster
+	Minute  int64 // minutes since 1970
+	Keys    []Key
+}
+
+// A Cursor is how far one log group has been read.
+type Cursor struct {
+	Cluster Cluster
+	Created time.Time // of the log group; another value means the group was made anew
+	// Start is where reading began: nothing older was ever asked for.
+	Start time.Time
+	// Watermark is the second before which every line is taken as final.
+	Watermark time.Time
+	// Through is the end of the newest window that was read whole, late lines
+	// before it may still come.
+	Through time.Time
+	Streams []string // the streams that have been read up to Watermark, sorted
+}

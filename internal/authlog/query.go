@@ -1,0 +1,26 @@
+package authlog
+
+import "time"
+
+// A DenialFilter chooses stored denials. Zero fields choose all.
+type DenialFilter struct {
+	Cluster   string // name
+	Account   string
+	Region    string
+	Reasons   []string // any of them
+	Principal string   // canonical ARN, exactly
+	Start     time.Time
+	End       time.Time // exclusive
+	Before    ID        // only denials that sort before it; zero: from the newest on
+	Limit     int       // must be positive
+}
+
+// A ClusterSummary is one row of the list of clusters.
+type ClusterSummary struct {
+	Cluster             Cluster
+	LastEvent           time.Time // zero: none yet
+	LastDenial          time.Time // zero: none kept
+	Denials24h          int64
+	PrincipalsDenied24h int64
+	ReadThrough         time.Time // zero: no window of it was read yet
+}
