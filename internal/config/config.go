@@ -1,0 +1,105 @@
+// Package config reads the configuration file into one struct: Default, Load,
+// and the checks. A file is refused whole, with every fault named at once by
+// file, line and key. It holds no secrets: AWS's own credential chain finds
+// those. It must never open anything but the file it is given.
+package config
+
+import (
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Duration is a span of time in Prometheus's spelling: 30s, 5m, 12h, 90d.
+type Duration = model.Duration
+
+// Config is the whole configuration file.
+type Config struct {
+	Sources []Source `yaml:"sources"`
+	Tail    Tail     `yaml:"tail"`
+	Limits  Limits   `yaml:"limits"`
+	Storage Storage  `yaml:"storage"`
+}
+
+// A Source is one set of credentials and the regions to read with it.
+type Source struct {
+	// Regions to read, one reader each. Empty: the region of the AWS
+	// configuration chain.
+	Regions []string `yaml:"regions"`
+	// RoleARN is assumed before reading. Empty: the chain's own credentials.
+	RoleARN string `yaml:"role_arn"`
+	// ExternalID and SessionTags are sent with AssumeRole.
+	ExternalID  string            `yaml:"external_id"`
+	SessionTags map[string]string `yaml:"session_tags"`
+	// Clusters chooses among the clusters that are found.
+	Clusters Clusters `yaml:"clusters"`
+	// LinkedAccounts reads the accounts that share their log groups with
+	// this one through CloudWatch cross-account observability.
+	LinkedAccounts bool `yaml:"linked_accounts"`
+}
+
+// Clusters chooses clusters by name; the patterns are those of path.Match.
+type Clusters struct {
+	Include []string `yaml:"include"` // empty: all
+	Exclude []string `yaml:"exclude"` // wins over include
+}
+
+// Tail says how the log is followed. What each span means is drawn in
+// docs/architecture.md.
+type Tail struct {
+	Interval  Duration `yaml:"interval"`  // between two windows of one log group
+	Settle    Duration `yaml:"settle"`    // how long a second stays open for late lines
+	Overlap   Duration `yaml:"overlap"`   // how far each window reads back over what is final
+	Discovery Duration `yaml:"discovery"` // between two listings of log groups
+	Lookback  Duration `yaml:"lookback"`  // how much history a newly found cluster is read with
+	Step      Duration `yaml:"step"`      // the longest window while catching up
+	Sweep     Sweep    `yaml:"sweep"`
+}
+
+// Sweep reads a longer stretch again, more rarely, for lines that came later
+// than the overlap.
+type Sweep struct {
+	Interval Duration `yaml:"interval"`
+	Span     Duration `yaml:"span"`
+}
+
+// Limits keep the reader below the quotas of the account, which dashboards and
+// people use too. They hold per account and region.
+type Limits struct {
+	ConcurrentQueries int      `yaml:"concurrent_queries"` // of 100 (AWS quota)
+	StartQueryRate    float64  `yaml:"start_query_rate"`   // a second, of 10
+	GetResultsRate    float64  `yaml:"get_results_rate"`   // a second, of 10
+	DescribeRate      float64  `yaml:"describe_rate"`      // a second, of 10
+	QueryTimeout      Duration `yaml:"query_timeout"`      // then it is stopped and its window narrowed
+}
+
+// Storage says where findings are kept and for how long.
+type Storage struct {
+	Path      string   `yaml:"path"` // of the SQLite file; empty: analyzer.db in the state directory
+	Retention Duration `yaml:"retention"`
+}
+
+// Default is the configuration of a daemon without a file: the region and
+// credentials of the AWS chain, every cluster in it.
+func Default() *Config {
+	return &Config{
+		Sources: []Source{{}},
+		Tail: Tail{
+			Interval:  Duration(time.Minute),
+			Settle:    Duration(3 * time.Minute),
+			Overlap:   Duration(5 * time.Minute),
+			Discovery: Duration(10 * time.Minute),
+			Lookback:  Duration(24 * time.Hour),
+			Step:      Duration(time.Hour),
+			Sweep:     Sweep{Interval: Duration(15 * time.Minute), Span: Duration(time.Hour)},
+		},
+		Limits: Limits{
+			ConcurrentQueries: 5,
+			StartQueryRate:    2,
+			GetResultsRate:    5,
+			DescribeRate:      5,
+			QueryTimeout:      Duration(5 * time.Minute),
+		},
+		Storage: Storage{Retention: Duration(90 * 24 * time.Hour)},
+	}
+}
