@@ -22,16 +22,22 @@ type Seen struct {
 	Keys    []Key
 }
 
-// A Cursor is how far one log group has been read.
+// A Cursor is how far one log group has been read in one lane. The lane ""
+// follows the log; any other reads a stretch of the past once and is gone when
+// it is done. Cluster and Lane together identify it.
 type Cursor struct {
 	Cluster Cluster
+	Lane    string
 	Created time.Time // of the log group; another value means the group was made anew
 	// Start is where reading began: nothing older was ever asked for.
 	Start time.Time
+	// End is where the lane ends, exclusive; zero for the lane that follows.
+	End time.Time
 	// Watermark is the second before which every line is taken as final.
 	Watermark time.Time
-	// Through is the end of the newest window that was read whole, late lines
-	// before it may still come.
+	// Through is the end of the newest window that was read whole. Between
+	// Watermark and Through late lines may still come.
 	Through time.Time
-	Streams []string // the streams that have been read up to Watermark, sorted
+	Streams []string // what the lane reads, sorted
+	Done    bool     // the lane has reached its end: Save deletes it
 }
