@@ -54,7 +54,7 @@ func (s Shard) String() string { return s.Account + "/" + s.Region }
 type Group struct {
 	Cluster   Cluster
 	ARN       string    // without the trailing ":*"
-	Class     string    // STANDARD, INFREQUENT_ACCESS or DELIVERY
+	Class     string    // STANDARD, INFREQUENT_ACCESS or ESSENTIALS
 	Created   time.Time // events before it cannot be queried
 	Retention time.Duration
 	Streams   []Stream // the authenticator streams, by name
@@ -64,6 +64,9 @@ type Group struct {
 type Stream struct {
 	Name    string
 	Created time.Time
+	// LastIngested is when CloudWatch last took in a line of it. CloudWatch
+	// updates it late, commonly within an hour. Zero when there is none yet.
+	LastIngested time.Time
 }
 
 // A Target names what to read of one log group.
