@@ -1,0 +1,88 @@
+// Package api answers over HTTP: the clusters, their denials, the catalogue of
+// reasons, the service's own health and metrics, and a page of links. It reads
+// and never writes: nothing that a request holds changes what is stored.
+//
+// Much of what it shows was chosen by whoever called a Kubernetes API server.
+// Such text leaves only as a JSON string, escaped for HTML too, and never in a
+// header, a label or a page. A failure leaves as a problem document of RFC 9457
+// without our internals; the log has the cause.
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// Store is what the API asks of the store. Its methods are called by many
+// requests at once.
+type Store interface {
+	// Clusters lists every cluster that was ever read, counting the denials of
+	// the 24 hours before now.
+	Clusters(ctx context.Context, now time.Time) ([]authlog.ClusterSummary, error)
+	// Denials lists at most f.Limit denials that f chooses, newest first: in
+	// descending order of their IDs.
+	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
+}
+
+// Health tells whether the service does its work.
+type Health interface {
+	// Ready reports whether the store is open and every reachable shard has
+	// had a window read, and the state of each shard. It is quick and safe to
+	// share.
+	Ready() (ok bool, shards []ShardStatus)
+}
+
+// A ShardStatus is how far the reader of one account and region has come.
+type ShardStatus struct {
+	Shard       string    // account/region
+	Ready       bool      // a first window was read
+	Error       string    // why the last attempt failed; empty when it did not
+	ReadThrough time.Time // end of the newest window read; zero: none yet
+}
+
+// Config holds what New builds from. All but Now and Version are needed.
+type Config struct {
+	Store      Store
+	Health     Health
+	Gatherer   prometheus.Gatherer   // what /metrics shows
+	Registerer prometheus.Registerer // where the metrics of the requests go; nil: nowhere
+	Log        zerolog.Logger
+	Version    string           // shown on the landing page
+	Now        func() time.Time // nil: time.Now
+}
+
+// New builds the handler of every route. The handler is safe to share and
+// stops nothing when it is dropped.
+func New(cfg Config) http.Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	r := chi.NewRouter()
+	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, recoverPanic, limitTime)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })
+	r.MethodNotAllowed(methodNotAllowed)
+
+	get(r, "/", landing(cfg.Version))
+	get(r, "/clusters", answer(listClusters(cfg.Store, cfg.Now)))
+	get(r, "/clusters/{name}/denials", answer(listDenials(cfg.Store, cfg.Now), denialParams()...))
+	get(r, "/reasons", answer(listReasons()))
+	get(r, "/reasons/{code}", answer(showReason))
+	get(r, "/problems/{type}", answer(showProblemType))
+	get(r, "/-/healthy", healthy)
+	get(r, "/-/ready", ready(cfg.Health))
+	get(r, "/metrics", scrape(cfg.Gatherer, cfg.Log))
+	return r
+}
+
+// get adds a route that is only read: GET, and HEAD with the same headers.
+func get(r chi.Router, pattern string, h http.HandlerFunc) {
+	r.Get(pattern, h)
+	r.Head(pattern, h)
+}

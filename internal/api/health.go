@@ -1,0 +1,44 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+)
+
+// healthy answers as long as the process can answer at all.
+func healthy(w http.ResponseWriter, r *http.Request) {
+	replyJSON(w, r, healthyDoc{Healthy: true})
+}
+
+// ready answers 200 or 503 with the state of every shard.
+func ready(health Health) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ok, shards := health.Ready()
+		status := http.StatusOK
+		if !ok {
+			status = http.StatusServiceUnavailable
+		}
+		reply(w, r, status, "application/json", readyDoc{Ready: ok, Shards: wireShards(shards)})
+	}
+}
+
+// scrape shows what g gathers, in the format that the caller prefers,
+// OpenMetrics included. A metric that cannot be gathered is logged and left
+// out; the others are still shown.
+func scrape(g prometheus.Gatherer, log zerolog.Logger) http.HandlerFunc {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{
+		ErrorLog:          gatherLog{log},
+		ErrorHandling:     promhttp.ContinueOnError,
+		EnableOpenMetrics: true,
+	}).ServeHTTP
+}
+
+// gatherLog is the logger that promhttp wants.
+type gatherLog struct{ log zerolog.Logger }
+
+func (l gatherLog) Println(v ...any) {
+	l.log.Error().Interface("cause", v).Msg("metrics not gathered")
+}

@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/rs/zerolog"
+	"github.com/rs/zerolog/hlog"
+)
+
+// requestTimeout bounds the work on one request. It is shorter than the
+// server's write timeout, so that the caller still hears of it.
+const requestTimeout = 20 * time.Second
+
+// withLog gives each request a logger that carries its request_id, which the
+// header Request-Id shows to the caller, and logs the request at debug.
+func withLog(log zerolog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		h := hlog.AccessHandler(logRequest)(next)
+		h = hlog.RequestIDHandler("request_id", "Request-Id")(h)
+		return hlog.NewHandler(log)(h)
+	}
+}
+
+func logRequest(r *http.Request, status, size int, took time.Duration) {
+	hlog.FromRequest(r).Debug().
+		Str("method", r.Method).
+		Stringer("url", r.URL).
+		Str("remote", r.RemoteAddr).
+		Int("status", status).
+		Int("bytes", size).
+		Dur("took", took).
+		Msg("request")
+}
+
+// secureHeaders sets what holds for every answer. A handler may say less
+// strictly how long its answer keeps, and the landing page brings a policy of
+// its own.
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recoverPanic turns a panic into a 500, or into a broken connection where the
+// answer had begun: a cut answer must not look like a whole one.
+func recoverPanic(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		defer func() {
+			v := recover()
+			switch {
+			case v == nil:
+			case v == http.ErrAbortHandler: //nolint:errorlint // net/http compares it so too
+				panic(v)
+			case ww.Status() != 0:
+				logPanic(r, v)
+				panic(http.ErrAbortHandler)
+			default:
+				logPanic(r, v)
+				fail(ww, r, fmt.Errorf("panic: %v", v))
+			}
+		}()
+		next.ServeHTTP(ww, r)
+	})
+}
+
+func logPanic(r *http.Request, v any) {
+	hlog.FromRequest(r).Error().
+		Interface("panic", v).
+		Str("route", chi.RouteContext(r.Context()).RoutePattern()).
+		Bytes("stack", debug.Stack()).
+		Msg("handler panicked")
+}
+
+// limitTime ends the work on a request after requestTimeout.
+func limitTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}

@@ -1,0 +1,29 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	maxHeader = 32 << 10 // bytes of request line and headers; room for every reason code and long ARNs
+	maxBody   = 64 << 10 // bytes; no route reads a body, this bounds what net/http swallows
+)
+
+// NewServer builds a server for h that no slow or greedy caller can hold: every
+// phase of a request has a time limit, and header and body a size limit. The
+// caller serves and shuts it down.
+func NewServer(h http.Handler, log zerolog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           http.MaxBytesHandler(h, maxBody),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      requestTimeout + 10*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(zerolog.NewSlogHandler(log), slog.LevelWarn),
+	}
+}
