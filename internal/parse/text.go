@@ -1,0 +1,183 @@
+package parse
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// readText reads what logrus prints when its output is no terminal:
+//
+//	line   = pair *( SP pair )
+//	pair   = key "=" ( bare / quoted )
+//	bare   = *( A-Z a-z 0-9 - . _ / @ ^ + )
+//	quoted = Go's %q
+//
+// with time (which may have been dropped on the way), level and msg first.
+// Values may be quoted although they need not be, and the other keys may stand
+// in any order; logrus sorts them.
+func readText(ev *authlog.Event, s string) {
+	var whole bool
+	ev.Fields, whole = pairs(ev.Fields, s)
+	rest := ev.Fields
+	if len(rest) > 0 && rest[0].Key == "time" {
+		ev.Logged = logTime(rest[0].Value)
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && rest[0].Key == "level" {
+		ev.Level = rest[0].Value
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && rest[0].Key == "msg" {
+		ev.Msg = rest[0].Value
+		rest = rest[1:]
+	}
+	if !whole || !isLevel(ev.Level) || restarts(rest) {
+		return
+	}
+	ev.Kind = kindOf(ev.Msg, rest)
+}
+
+// restarts reports whether the head of an entry stands among its other pairs:
+// then a line end was lost and two entries stand on one line.
+func restarts(fields []authlog.Field) bool {
+	for i := range fields {
+		switch fields[i].Key {
+		case "time", "level", "msg":
+			return true
+		}
+	}
+	return false
+}
+
+// isLevel knows the names that logrus gives its levels.
+func isLevel(s string) bool {
+	switch s {
+	case "info", "warning", "error", "fatal", "panic", "debug", "trace":
+		return true
+	}
+	return false
+}
+
+// What a byte may be part of.
+const (
+	bareByte = 1 << iota // of a bare value or a key
+)
+
+var class = func() (t [256]uint8) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/@^+" {
+		t[c] |= bareByte
+	}
+	return t
+}()
+
+// pairs appends the pairs of s to fields until the end or the first fault, and
+// reports whether it came to the end.
+func pairs(fields []authlog.Field, s string) (_ []authlog.Field, whole bool) {
+	for {
+		eq := bareLen(s)
+		if eq == 0 || eq == len(s) || s[eq] != '=' {
+			return fields, false
+		}
+		key, rest := s[:eq], s[eq+1:]
+		var value string
+		if rest != "" && rest[0] == '"' {
+			var ok bool
+			if value, rest, ok = quoted(rest); !ok {
+				return fields, false
+			}
+		} else {
+			n := bareLen(rest)
+			value, rest = rest[:n], rest[n:]
+		}
+		if rest != "" && rest[0] != ' ' {
+			return fields, false
+		}
+		fields = append(fields, authlog.Field{Key: key, Value: value})
+		if rest == "" {
+			return fields, true
+		}
+		s = rest[1:]
+	}
+}
+
+// bareLen is the length of the bare text that s begins with.
+func bareLen(s string) int {
+	for i := range len(s) {
+		if class[s[i]] == 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// quoted takes a Go string literal off the front of s.
+func quoted(s string) (value, rest string, ok bool) {
+	end := strings.IndexByte(s[1:], '"') + 1
+	if end == 0 {
+		return "", s, false
+	}
+	esc := strings.IndexByte(s[:end], '\\')
+	if esc < 0 {
+		return s[1:end], s[end+1:], true
+	}
+	return unquote(s, esc)
+}
+
+// unquote is quoted for a literal whose first backslash stands at s[esc].
+func unquote(s string, esc int) (value, rest string, ok bool) {
+	end := literalEnd(s, esc)
+	if end < 0 {
+		return "", s, false
+	}
+	var b strings.Builder
+	b.Grow(end)
+	in := s[1:end]
+	for {
+		i := strings.IndexByte(in, '\\')
+		if i < 0 {
+			b.WriteString(in)
+			return b.String(), s[end+1:], true
+		}
+		b.WriteString(in[:i])
+		if in, ok = unescape(&b, in[i:]); !ok {
+			return "", s, false
+		}
+	}
+}
+
+// literalEnd finds the quote that ends a literal, from its first backslash on.
+func literalEnd(s string, from int) int {
+	for i := from; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// unescape writes what the escape at the front of s stands for.
+func unescape(b *strings.Builder, s string) (rest string, ok bool) {
+	switch s[1] {
+	case '"', '\\':
+		b.WriteByte(s[1])
+		return s[2:], true
+	case 'n':
+		b.WriteByte('\n')
+		return s[2:], true
+	}
+	r, multibyte, rest, err := strconv.UnquoteChar(s, '"')
+	if err != nil {
+		return s, false
+	}
+	if multibyte {
+		b.WriteRune(r)
+	} else {
+		b.WriteByte(byte(r))
+	}
+	return rest, true
+}
