@@ -79,6 +79,9 @@ func mustKnow(ctx context.Context, store Store, name string, now time.Time) erro
 }
 
 func denialFilter(cluster string, q query, now time.Time) (f authlog.DenialFilter, err error) {
+	if cluster == "" { // chi takes an empty part for a name, the store for every cluster
+		return f, refuse(unknownCluster, "no cluster is named")
+	}
 	f.Cluster = cluster
 	if f.Start, f.End, err = q.span(now); err != nil {
 		return f, err

@@ -1,0 +1,269 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// A fake is a store and a health that answer what they were given.
+type fake struct {
+	mu       sync.Mutex
+	clusters []authlog.ClusterSummary
+	denials  []authlog.Denial // newest first
+	err      error
+	during   func(context.Context) // called while a question is answered
+	asked    []authlog.DenialFilter
+
+	ready  bool
+	shards []api.ShardStatus
+}
+
+func (f *fake) Clusters(ctx context.Context, _ time.Time) ([]authlog.ClusterSummary, error) {
+	if f.during != nil {
+		f.during(ctx)
+	}
+	return f.clusters, f.err
+}
+
+func (f *fake) Denials(ctx context.Context, q authlog.DenialFilter) ([]authlog.Denial, error) {
+	if f.during != nil {
+		f.during(ctx)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, q)
+	return f.denials[:min(len(f.denials), q.Limit)], f.err
+}
+
+func (f *fake) Ready() (bool, []api.ShardStatus) { return f.ready, f.shards }
+
+// A service is the API on a loopback port.
+type service struct {
+	url string
+	reg *prometheus.Registry
+	log *logText
+}
+
+func serve(t *testing.T, store api.Store, health api.Health) *service {
+	t.Helper()
+	s := &service{reg: prometheus.NewPedanticRegistry(), log: &logText{}}
+	log := zerolog.New(s.log)
+	h := api.New(api.Config{
+		Store: store, Health: health, Gatherer: s.reg, Registerer: s.reg,
+		Log: log, Version: "1.2.3", Now: func() time.Time { return now },
+	})
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = api.NewServer(h, log)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	s.url = srv.URL
+	return s
+}
+
+func serveFake(t *testing.T, f *fake) *service {
+	t.Helper()
+	return serve(t, f, f)
+}
+
+// logText keeps what is logged while requests go on.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (s *service) do(t *testing.T, method, path string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return send(t, req)
+}
+
+// send follows no redirect and decodes no compressed body that was asked for.
+func send(t *testing.T, req *http.Request) reply {
+	t.Helper()
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return reply{res.StatusCode, res.Header, body}
+}
+
+func (s *service) get(t *testing.T, path string) reply {
+	t.Helper()
+	return s.do(t, http.MethodGet, path)
+}
+
+// decode reads the JSON body of an answer with that status.
+func decode[T any](t *testing.T, r reply, status int) T {
+	t.Helper()
+	var doc T
+	if r.status != status {
+		t.Fatalf("status %d, want %d: %s", r.status, status, r.body)
+	}
+	if err := json.Unmarshal(r.body, &doc); err != nil {
+		t.Fatalf("%v in %s", err, r.body)
+	}
+	return doc
+}
+
+type problem struct {
+	Type, Title, Detail, Instance, Parameter string
+	Status                                   int
+}
+
+func decodeProblem(t *testing.T, r reply, status int) problem {
+	t.Helper()
+	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("Content-Type %q", got)
+	}
+	p := decode[problem](t, r, status)
+	if p.Status != status || p.Title == "" || p.Type == "" || p.Instance == "" {
+		t.Errorf("incomplete problem %+v", p)
+	}
+	return p
+}
+
+var prod = authlog.Cluster{Name: "prod", Account: "111122223333", Region: "eu-central-1"}
+
+func summaryOf(c authlog.Cluster) authlog.ClusterSummary {
+	return authlog.ClusterSummary{Cluster: c, LastEvent: now, ReadThrough: now}
+}
+
+// denialAt makes the n-th denial of c at that time.
+func denialAt(c authlog.Cluster, at time.Time, n int) authlog.Denial {
+	line := authlog.Line{Cluster: c, Stream: "authenticator-1", Time: at, Text: fmt.Sprint("line ", n)}
+	return authlog.Denial{
+		ID: authlog.NewID(at, authlog.KeyOf(&line, n)), Cluster: c, Stream: line.Stream, Time: at,
+		Reason: "arn_not_mapped", Raw: line.Text,
+	}
+}
+
+// denialsBefore makes n denials, newest first, one a second.
+func denialsBefore(c authlog.Cluster, at time.Time, n int) []authlog.Denial {
+	list := make([]authlog.Denial, n)
+	for i := range list {
+		list[i] = denialAt(c, at.Add(-time.Duration(i)*time.Second), i)
+	}
+	return list
+}
+
+func TestEveryRouteAnswersHEADAsGETWithoutBody(t *testing.T) {
+	s := serveFake(t, &fake{ready: true, clusters: []authlog.ClusterSummary{summaryOf(prod)}})
+	for _, path := range []string{
+		"/", "/clusters", "/clusters/prod/denials", "/reasons", "/reasons/arn_not_mapped",
+		"/problems/bad-parameter", "/-/healthy", "/-/ready", "/metrics",
+	} {
+		get, head := s.get(t, path), s.do(t, http.MethodHead, path)
+		if get.status != http.StatusOK || head.status != http.StatusOK || len(get.body) == 0 || len(head.body) != 0 {
+			t.Errorf("%s: GET %d with %d bytes, HEAD %d with %d bytes", path, get.status, len(get.body), head.status, len(head.body))
+		}
+		if g, h := get.header.Get("Content-Type"), head.header.Get("Content-Type"); g != h {
+			t.Errorf("%s: Content-Type %q for GET, %q for HEAD", path, g, h)
+		}
+	}
+}
+
+func TestOtherMethodsAreToldWhichAreAllowed(t *testing.T) {
+	s := serveFake(t, &fake{})
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
+		r := s.do(t, method, "/clusters/prod/denials")
+		p := decodeProblem(t, r, http.StatusMethodNotAllowed)
+		if got := r.header.Get("Allow"); got != "GET, HEAD" {
+			t.Errorf("%s: Allow %q", method, got)
+		}
+		if p.Type != "about:blank" || p.Instance != "/clusters/prod/denials" {
+			t.Errorf("%s: %+v", method, p)
+		}
+	}
+}
+
+func TestWhatIsNotThereIsAProblem(t *testing.T) {
+	s := serveFake(t, &fake{})
+	for _, path := range []string{"/nowhere", "/clusters/", "/clusters/prod", "/clusters/a/b/denials", "/%3Cscript%3E", "/reasons/x/y"} {
+		p := decodeProblem(t, s.get(t, path), http.StatusNotFound)
+		if p.Type != "about:blank" || p.Instance != path {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+}
+
+func TestEveryAnswerForbidsSniffingFramingAndReferrers(t *testing.T) {
+	s := serveFake(t, &fake{})
+	for _, path := range []string{"/", "/clusters", "/nowhere", "/metrics", "/-/ready", "/clusters?x=1"} {
+		h := s.get(t, path).header
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Request-Id") == "" {
+			t.Errorf("%s: %v", path, h)
+		}
+		policy := h.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "frame-ancestors 'none'"} {
+			if !bytes.Contains([]byte(policy), []byte(part)) {
+				t.Errorf("%s: policy %q lacks %s", path, policy, part)
+			}
+		}
+	}
+}
+
+func TestLandingPageLinksWhatAnswers(t *testing.T) {
+	s := serveFake(t, &fake{ready: true})
+	page := s.get(t, "/")
+	if !bytes.Contains(page.body, []byte("1.2.3")) {
+		t.Error("no version")
+	}
+	var links []string
+	for _, part := range bytes.Split(page.body, []byte(`<a href="`))[1:] {
+		link, _, _ := bytes.Cut(part, []byte(`"`))
+		links = append(links, string(link))
+	}
+	for _, want := range []string{"/clusters", "/reasons", "/metrics", "/-/healthy", "/-/ready"} {
+		if !slices.Contains(links, want) {
+			t.Errorf("no link to %s", want)
+		}
+	}
+	for _, link := range links {
+		if r := s.get(t, link); r.status != http.StatusOK {
+			t.Errorf("%s answers %d", link, r.status)
+		}
+	}
+}
