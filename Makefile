@@ -1,0 +1,52 @@
+# make help says what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+GO ?= go
+GOLANGCI := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
+FUZZTIME ?= 5s
+
+.PHONY: help
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: deps lint generated test fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
+
+.PHONY: deps
+deps: ## install what the tests need: a C compiler, for the race detector
+	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+
+.PHONY: build
+build: ## the static binary ./analyzer
+	CGO_ENABLED=0 $(GO) build -trimpath -o analyzer ./cmd/analyzer
+
+.PHONY: demo
+demo: ## the daemon against a simulated AWS, http://127.0.0.1:8484
+	$(GO) run ./cmd/analyzer demo
+
+.PHONY: test
+test: ## all tests, shuffled, with the race detector
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: ## format, import directions and the linter set of .golangci.yml
+	$(GOLANGCI) run ./...
+	$(GO) mod tidy -diff
+
+.PHONY: generated
+generated: ## fail if a page made from the code is not the one that is committed
+	$(GO) test ./internal/rules -run TestDocs -update
+	git diff --exit-code -- docs/reasons
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (5s); FUZZTIME=10m for a long run
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg | tail -n 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## throughput beside mawk, grep, ripgrep, mtail and go-logfmt in one run
+	cd tools/bench && $(GO) run . throughput --analyzer ../../analyzer
