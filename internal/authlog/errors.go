@@ -34,3 +34,7 @@ func (e *GoneError) Error() string {
 }
 
 func (e *GoneError) Unwrap() error { return e.Err }
+
+// ErrDiskFull says that the store's disk has no room left. What was to be saved
+// was not, not even in part; saving it again works once there is room.
+var ErrDiskFull = errors.New("disk full")

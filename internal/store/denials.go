@@ -1,0 +1,115 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+const denialColumns = 15
+
+// saveDenials inserts what is not stored yet, in the order of the IDs, and
+// counts just that.
+func (sv *saving) saveDenials(ctx context.Context) error {
+	order := make([]*authlog.Denial, len(sv.batch.Denials))
+	for i := range order {
+		order[i] = &sv.batch.Denials[i]
+	}
+	slices.SortFunc(order, func(a, b *authlog.Denial) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	order = slices.CompactFunc(order, func(a, b *authlog.Denial) bool { return a.ID == b.ID })
+
+	var last int64
+	if err := sv.tx.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM denial").Scan(&last); err != nil {
+		return err
+	}
+	args := make([]any, 0, denialColumns*len(order))
+	for _, d := range order {
+		args = sv.appendDenial(args, d)
+	}
+	written, err := insert{
+		into: `INTO denial (id, cluster, reason, principal, stream, kind, account, sts_endpoint, benign,
+			session, user_id, access_key_id, client, error, raw)`, cols: denialColumns,
+		then: "ON CONFLICT (id) DO NOTHING",
+	}.exec(ctx, sv.tx, args)
+	if err != nil {
+		return err
+	}
+	if written < int64(len(order)) {
+		if order, err = sv.onlySince(ctx, order, last); err != nil {
+			return err
+		}
+	}
+	return sv.countDenials(ctx, order)
+}
+
+func (sv *saving) appendDenial(args []any, d *authlog.Denial) []any {
+	var principal, kind, account sql.Null[int64]
+	var p authlog.Principal
+	if d.Principal != nil {
+		p = *d.Principal
+		principal = sql.Null[int64]{V: sv.words.id(p.ARN), Valid: true}
+		kind = sql.Null[int64]{V: sv.words.id(string(p.Kind)), Valid: true}
+		account = sql.Null[int64]{V: sv.words.id(p.Account), Valid: true}
+	}
+	return append(args, d.ID[:], sv.clusters[d.Cluster].id, sv.words.id(d.Reason), principal,
+		sv.words.id(d.Stream), kind, account, sv.words.id(d.STSEndpoint), p.Benign,
+		authlog.Sanitize(p.Session), authlog.Sanitize(p.UserID), authlog.Sanitize(p.AccessKeyID),
+		authlog.Sanitize(d.Client), authlog.Sanitize(d.Error), []byte(d.Raw))
+}
+
+// onlySince drops the denials that were stored before the row numbered last.
+func (sv *saving) onlySince(ctx context.Context, order []*authlog.Denial, last int64) ([]*authlog.Denial, error) {
+	fresh := map[authlog.ID]bool{}
+	rows, err := sv.tx.QueryContext(ctx, "SELECT id FROM denial WHERE n > ?", last)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var id sql.RawBytes
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		fresh[authlog.ID(id)] = true
+		return nil
+	})
+	return slices.DeleteFunc(order, func(d *authlog.Denial) bool { return !fresh[d.ID] }), err
+}
+
+type (
+	deniedKey     struct{ cluster, principal, reason int64 }
+	denialHourKey struct{ cluster, hour, reason, principal int64 }
+)
+
+// countDenials adds denials that were inserted to what is counted of them.
+func (sv *saving) countDenials(ctx context.Context, denials []*authlog.Denial) error {
+	hours, denied := map[denialHourKey]int64{}, map[deniedKey]int64{}
+	for _, d := range denials {
+		ms := d.ID.Time().UnixMilli()
+		key := deniedKey{cluster: sv.clusters[d.Cluster].id, reason: sv.words.id(d.Reason)}
+		if d.Principal != nil {
+			key.principal = sv.words.id(d.Principal.ARN)
+			denied[key] = max(denied[key], ms)
+		}
+		hours[denialHourKey{key.cluster, hourOf(ms), key.reason, key.principal}]++
+	}
+	var args []any
+	for k, n := range hours {
+		args = append(args, k.cluster, k.hour, k.reason, k.principal, n)
+	}
+	_, err := insert{
+		into: "INTO denial_hour (cluster, hour, reason, principal, n)", cols: 5,
+		then: "ON CONFLICT (cluster, hour, reason, principal) DO UPDATE SET n = n + excluded.n",
+	}.exec(ctx, sv.tx, args)
+	if err != nil {
+		return err
+	}
+	args = nil
+	for k, last := range denied {
+		args = append(args, k.cluster, k.principal, k.reason, last)
+	}
+	_, err = insert{
+		into: "INTO denied (cluster, principal, reason, last)", cols: 4,
+		then: "ON CONFLICT (cluster, principal, reason) DO UPDATE SET last = max(last, excluded.last)",
+	}.exec(ctx, sv.tx, args)
+	return err
+}
