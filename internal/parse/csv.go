@@ -2,6 +2,7 @@ package parse
 
 import (
 	"strings"
+	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
@@ -15,6 +16,7 @@ func readRow(ev *authlog.Event, s string, depth int) bool {
 		return true
 	}
 	var entry string
+	var at time.Time
 	rest, more, whole := s, true, true
 	for more {
 		var value string
@@ -23,7 +25,7 @@ func readRow(ev *authlog.Event, s string, depth int) bool {
 			whole = false
 		}
 		if t, ok := anyTime(value); ok {
-			found(ev, t)
+			at = t
 		}
 		if entry == "" && begins(value) {
 			entry = value
@@ -33,6 +35,7 @@ func readRow(ev *authlog.Event, s string, depth int) bool {
 	if entry == "" || entry == s {
 		return false
 	}
+	found(ev, at)
 	read(ev, trim(entry), depth)
 	if !whole {
 		ev.Kind = authlog.KindUnreadable

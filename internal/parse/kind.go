@@ -11,9 +11,12 @@ import (
 //
 // A line can be cut at a blank and still be well formed. Keys are sorted and
 // every version ends the entries that matter with the same keys, so a missing
-// last key shows the cut.
+// last key shows the cut. So does a missing message: logrus would leave out an
+// empty one, but the authenticator has none.
 func kindOf(msg string, fields []authlog.Field) authlog.Kind {
 	switch msg {
+	case "":
+		return authlog.KindUnreadable
 	case "access denied", "access denied because ARN is not mapped":
 		return whenWhole(authlog.KindDenied, hasPath(fields))
 	case "access granted":
