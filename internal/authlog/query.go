@@ -11,7 +11,9 @@ type DenialFilter struct {
 	Principal string   // canonical ARN, exactly
 	Start     time.Time
 	End       time.Time // exclusive
-	Before    ID        // only denials that sort before it; zero: from the newest on
+	Before    ID        // only denials that sort before it; zero: all
+	After     ID        // only denials that sort after it; zero: all
+	Ascending bool      // oldest first; else newest first
 	Limit     int       // must be positive
 }
 
