@@ -1,0 +1,235 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// cycle is one pass: list what there is, read what each lane wants, and say
+// how it went. It reports whether some lane is behind, so that the next cycle
+// need not wait.
+func (t *Tail) cycle(ctx context.Context) (behind bool) {
+	var faults []error
+	if err := t.identify(ctx); err != nil {
+		faults = append(faults, err)
+	} else {
+		faults = append(faults, t.discover(ctx)...)
+		faults = append(faults, t.runAll(ctx, plan(t.all(), t.cfg.Now(), &t.cfg))...)
+		faults = append(faults, t.sweep(ctx)...)
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	t.report(faults)
+	return len(faults) == 0 && t.behind()
+}
+
+// identify learns the shard's account, once.
+func (t *Tail) identify(ctx context.Context) error {
+	if t.shard.Account != "" {
+		return nil
+	}
+	s, err := t.src.Shard(ctx)
+	if err != nil {
+		return err
+	}
+	t.shard = s
+	t.reader.Shard(s.Account, s.Region)
+	t.health.set(t.name, func(h *ShardHealth) { h.Shard = s.String() })
+	return nil
+}
+
+// all lists the lanes, those that follow the log first: what happens now
+// matters more than what happened.
+func (t *Tail) all() []*lane {
+	var lanes []*lane
+	for _, ls := range t.lanes {
+		lanes = append(lanes, ls...)
+	}
+	slices.SortFunc(lanes, func(a, b *lane) int {
+		if (a.Lane == "") != (b.Lane == "") {
+			if a.Lane == "" {
+				return -1
+			}
+			return 1
+		}
+		return a.Watermark.Compare(b.Watermark)
+	})
+	return lanes
+}
+
+func (t *Tail) runAll(ctx context.Context, jobs []*job) (faults []error) {
+	for _, j := range jobs {
+		if ctx.Err() != nil {
+			break
+		}
+		faults = append(faults, t.run(ctx, j)...)
+	}
+	return faults
+}
+
+// run reads one job to its end, saving page by page. A page that cannot be
+// saved ends the job: what follows must not overtake it.
+func (t *Tail) run(ctx context.Context, j *job) (faults []error) {
+	for page, err := range t.src.Read(ctx, j.Window) {
+		if err != nil {
+			faults = append(faults, err)
+			t.failed(err, page.Targets)
+			continue
+		}
+		if err := t.commit(ctx, j, &page); err != nil {
+			return append(faults, &storeError{fmt.Errorf("save the window from %s: %w", page.From.Format(time.RFC3339), err)})
+		}
+	}
+	return faults
+}
+
+// failed makes a group that vanished be listed anew before it is read again.
+func (t *Tail) failed(err error, targets []authlog.Target) {
+	if _, gone := errors.AsType[*authlog.GoneError](err); !gone {
+		return
+	}
+	for _, target := range targets {
+		delete(t.lanes, target.Group.Cluster)
+	}
+	t.listed = time.Time{}
+}
+
+// commit saves what the page leads to together with the cursors that move,
+// then counts it.
+func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
+	now := t.cfg.Now()
+	keys, seen, err := fresh(ctx, t.store, p.Lines)
+	if err != nil {
+		return err
+	}
+	b := authlog.Batch{Seen: seen, Cursors: j.read(p, now, &t.cfg)}
+	events := findings(&j.join, &b, p.Lines, keys)
+	if len(b.Seen) == 0 && len(b.Cursors) == 0 {
+		return nil
+	}
+	if err := t.store.Save(ctx, b); err != nil {
+		return err
+	}
+	for _, c := range b.Cursors {
+		if lanes := t.lanes[c.Cluster]; len(lanes) > 0 {
+			t.lanes[c.Cluster] = withCursor(lanes, c, lanes[0].group)
+		}
+	}
+	t.count(events, now, now.Sub(j.To) < t.cfg.Settle)
+	t.log.Debug().Time("from", p.From).Time("through", p.Through).Int("lines", len(p.Lines)).
+		Int("denials", len(b.Denials)).Int("groups", len(p.Targets)).Msg("page saved")
+	return nil
+}
+
+func (t *Tail) sweep(ctx context.Context) []error {
+	now := t.cfg.Now()
+	if t.swept.IsZero() {
+		t.swept = now
+	}
+	if now.Sub(t.swept) < t.cfg.SweepInterval || t.behind() {
+		return nil
+	}
+	t.swept = now
+	faults := t.runAll(ctx, planSweep(t.all(), now, &t.cfg))
+	for cluster, lanes := range t.lanes {
+		before := oldestWatermark(lanes).Add(-t.cfg.horizon()).Unix() / 60
+		if err := t.store.PruneSeen(ctx, cluster, before); err != nil {
+			return append(faults, err)
+		}
+	}
+	return faults
+}
+
+// oldestWatermark is where the lane that is furthest behind stands.
+func oldestWatermark(lanes []*lane) time.Time {
+	var oldest time.Time
+	for _, l := range lanes {
+		if l.parked() {
+			continue
+		}
+		if oldest.IsZero() || l.Watermark.Before(oldest) {
+			oldest = l.Watermark
+		}
+	}
+	return oldest
+}
+
+// behind reports whether a lane has more to read at once.
+func (t *Tail) behind() bool {
+	now := t.cfg.Now()
+	for _, lanes := range t.lanes {
+		for _, l := range lanes {
+			past := l.Lane != "" && !l.parked()
+			if past || l.Lane == "" && len(l.Streams) > 0 && now.Sub(l.Through) > t.cfg.Overlap+t.cfg.Interval {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// report says how the cycle went: in the health, the metrics and the log.
+func (t *Tail) report(faults []error) {
+	for _, err := range faults {
+		t.log.Warn().Err(err).Msg("will be tried again")
+		t.reader.Error(t.shard.Account, t.shard.Region, kindOf(err))
+	}
+	through, watermark := t.progress()
+	if !watermark.IsZero() {
+		t.reader.Cursor(t.shard.Account, t.shard.Region, watermark)
+	}
+	t.health.set(t.name, func(h *ShardHealth) {
+		h.Error = ""
+		if err := errors.Join(faults...); err != nil {
+			h.Error = authlog.Sanitize(err.Error())
+		}
+		h.ReadThrough = through
+		h.Ready = h.Ready || len(faults) == 0
+	})
+}
+
+// progress is the least that the lanes which follow the log have read.
+func (t *Tail) progress() (through, watermark time.Time) {
+	for _, lanes := range t.lanes {
+		for _, l := range lanes {
+			if l.Lane != "" || len(l.Streams) == 0 {
+				continue
+			}
+			if through.IsZero() || l.Through.Before(through) {
+				through = l.Through
+			}
+			if watermark.IsZero() || l.Watermark.Before(watermark) {
+				watermark = l.Watermark
+			}
+		}
+	}
+	return through, watermark
+}
+
+// A storeError is a page that could not be saved.
+type storeError struct{ error }
+
+func (e *storeError) Unwrap() error { return e.error }
+
+// kindOf is the error's label in metrics.
+func kindOf(err error) string {
+	if _, ok := errors.AsType[*storeError](err); ok {
+		return "store"
+	}
+	if _, ok := errors.AsType[*authlog.AccessError](err); ok {
+		return "access"
+	}
+	if _, ok := errors.AsType[*authlog.GoneError](err); ok {
+		return "gone"
+	}
+	if errors.Is(err, authlog.ErrThrottled) {
+		return "throttled"
+	}
+	return "other"
+}

@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/parse"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+)
+
+// maxSample is how much of a line that was not understood is kept, in bytes.
+const maxSample = 4 << 10
+
+// A counted is what metrics need of a fresh line.
+type counted struct {
+	cluster authlog.Cluster
+	kind    authlog.Kind
+	reason  string // of a denial
+	time    time.Time
+}
+
+// findings reads the lines of a page and adds to b what the fresh ones, those
+// with a key, lead to. All lines are read: one that was counted before may be
+// the STS response of one that was not.
+func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys []authlog.Key) []counted {
+	events := make([]authlog.Event, len(lines))
+	for i := range lines {
+		events[i] = parse.Line(lines[i])
+	}
+	identities := join.Page(events)
+	var fresh []counted
+	for i := range events {
+		if keys[i] == (authlog.Key{}) {
+			continue
+		}
+		ev := &events[i]
+		id := authlog.NewID(ev.At(), keys[i])
+		c := counted{cluster: ev.Cluster, kind: ev.Kind, time: ev.Time}
+		switch ev.Kind {
+		case authlog.KindDenied:
+			d := rules.Denial(ev, identities[i])
+			d.ID = id
+			b.Denials = append(b.Denials, d)
+			c.reason = d.Reason
+			if d.Reason == rules.Unclassified {
+				b.Samples = append(b.Samples, sample(ev, id, rules.Unclassified))
+			}
+		case authlog.KindGranted:
+			b.Grants = append(b.Grants, rules.Grant(ev, identities[i]))
+		case authlog.KindMarker:
+			m := rules.Marker(ev)
+			m.ID = id
+			b.Markers = append(b.Markers, m)
+		case authlog.KindUnreadable:
+			b.Samples = append(b.Samples, sample(ev, id, ev.Kind.String()))
+		}
+		fresh = append(fresh, c)
+	}
+	return fresh
+}
+
+func sample(ev *authlog.Event, id authlog.ID, code string) authlog.Sample {
+	return authlog.Sample{
+		ID: id, Cluster: ev.Cluster, Stream: ev.Stream, Time: ev.At(), Code: code,
+		Raw: ev.Text[:min(len(ev.Text), maxSample)],
+	}
+}
+
+// count tells the metrics of lines that were saved. Lateness is observed only
+// where the window ended at the present: while catching up it says nothing.
+func (t *Tail) count(fresh []counted, now time.Time, present bool) {
+	for i := range fresh {
+		c := &fresh[i]
+		m := t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region)
+		m.Event(c.kind.String(), c.time)
+		if c.kind == authlog.KindDenied {
+			m.Denial(c.reason)
+		}
+		if present {
+			m.Late(now.Sub(c.time))
+		}
+	}
+}

@@ -1,0 +1,108 @@
+// Package pipeline is the way of a line: it asks a source for pages of lines,
+// drops those that were counted before, parses and classifies the rest, and
+// saves findings, dedupe state and cursor in one transaction; then it counts
+// what was new. It knows neither AWS nor SQL: it declares what it calls.
+//
+// A line is lost only if it becomes visible in CloudWatch later than the sweep
+// reaches back. None is counted twice: see fresh.
+package pipeline
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/metrics"
+)
+
+// A Source reads the log groups of one shard.
+type Source interface {
+	// Shard says which account and region it reads.
+	Shard(ctx context.Context) (authlog.Shard, error)
+	// Groups lists the log groups of clusters with their authenticator streams.
+	// With an error it returns what could be listed all the same.
+	Groups(ctx context.Context) ([]authlog.Group, error)
+	// Streams lists the authenticator streams of one group anew.
+	Streams(ctx context.Context, g authlog.Group) ([]authlog.Stream, error)
+	// Read yields the window's lines in pages. An error comes with a page that
+	// names the targets it concerns; the others go on.
+	Read(ctx context.Context, w authlog.Window) iter.Seq2[authlog.Page, error]
+}
+
+// A Store keeps what the pipeline finds.
+type Store interface {
+	// Cursors returns the cursors of these clusters, all lanes.
+	Cursors(ctx context.Context, clusters []authlog.Cluster) ([]authlog.Cursor, error)
+	// Seen returns the keys counted in these minutes, both ends included.
+	Seen(ctx context.Context, c authlog.Cluster, from, to int64) ([]authlog.Seen, error)
+	// Save writes the batch whole or not at all.
+	Save(ctx context.Context, b authlog.Batch) error
+	// PruneSeen forgets the keys of minutes before the given one.
+	PruneSeen(ctx context.Context, c authlog.Cluster, before int64) error
+}
+
+// Config are the settings of a Tail; see package config for what they mean.
+type Config struct {
+	Interval, Settle, Overlap, Discovery, Lookback, Step time.Duration
+	SweepInterval, SweepSpan                             time.Duration
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// horizon is how far behind the watermark a line may still turn up again.
+func (c *Config) horizon() time.Duration { return c.SweepSpan + c.Overlap + time.Hour }
+
+// A Tail follows the log groups of one shard.
+type Tail struct {
+	cfg    Config
+	src    Source
+	store  Store
+	lines  *metrics.Lines
+	reader *metrics.Reader
+	health *Health
+	name   string
+	log    zerolog.Logger
+
+	shard  authlog.Shard // zero until the account is known
+	lanes  map[authlog.Cluster][]*lane
+	listed time.Time // last discovery
+	swept  time.Time // last sweep
+}
+
+// NewTail builds the tail of one source. Name is how /-/ready and the log call
+// it until its account is known.
+func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Lines, reader *metrics.Reader, health *Health, log zerolog.Logger) *Tail {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	health.add(name)
+	return &Tail{
+		cfg: cfg, src: src, store: store, lines: lines, reader: reader, health: health, name: name,
+		log: log.With().Str("shard", name).Logger(), lanes: map[authlog.Cluster][]*lane{},
+	}
+}
+
+// Run follows the log until ctx is done, and returns nil then. Whatever fails
+// is tried again with the cursor where it was; only a store that cannot be
+// trusted any more ends Run with an error.
+func (t *Tail) Run(ctx context.Context) error {
+	for {
+		started := t.cfg.Now()
+		behind := t.cycle(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait := t.cfg.Interval - t.cfg.Now().Sub(started)
+		if behind {
+			wait = 0
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(wait, 0)):
+		}
+	}
+}

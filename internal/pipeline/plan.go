@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+)
+
+// A job is one window and the lanes it moves forward; a sweep moves none.
+type job struct {
+	authlog.Window
+	lanes map[authlog.Cluster]*lane
+	done  map[streamKey]time.Time // up to where each stream was read
+	join  rules.Joiner            // over the pages, which go forward in time
+}
+
+type streamKey struct {
+	cluster authlog.Cluster
+	stream  string
+}
+
+func newJob(from, to time.Time) *job {
+	return &job{
+		Window: authlog.Window{From: from, To: to},
+		lanes:  map[authlog.Cluster]*lane{},
+		done:   map[streamKey]time.Time{},
+	}
+}
+
+// plan gathers the lanes that want the same span into one job each, so that
+// one query serves many log groups. A job holds a cluster once.
+func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
+	type span struct{ from, to int64 }
+	var jobs []*job
+	bySpan := map[span][]*job{}
+	for _, l := range lanes {
+		from, to, ok := l.window(now, cfg)
+		if !ok {
+			continue
+		}
+		key := span{from.Unix(), to.Unix()}
+		var j *job
+		for _, other := range bySpan[key] {
+			if other.lanes[l.Cluster] == nil {
+				j = other
+				break
+			}
+		}
+		if j == nil {
+			j = newJob(from, to)
+			jobs = append(jobs, j)
+			bySpan[key] = append(bySpan[key], j)
+		}
+		j.lanes[l.Cluster] = l
+		j.Targets = append(j.Targets, authlog.Target{Group: l.group, Streams: l.Streams})
+	}
+	return jobs
+}
+
+// planSweep reads again what an ordinary window no longer reaches.
+func planSweep(lanes []*lane, now time.Time, cfg *Config) []*job {
+	var jobs []*job
+	byTo := map[int64]*job{}
+	for _, l := range lanes {
+		if l.Lane != "" || len(l.Streams) == 0 {
+			continue
+		}
+		to := l.Watermark.Add(-cfg.Overlap)
+		from := clamp(to.Add(-cfg.SweepSpan), l, now)
+		if !to.After(from) {
+			continue
+		}
+		j := byTo[to.Unix()]
+		if j == nil || !j.From.Equal(from) {
+			j = newJob(from, to)
+			jobs = append(jobs, j)
+			byTo[to.Unix()] = j
+		}
+		j.Targets = append(j.Targets, authlog.Target{Group: l.group, Streams: l.Streams})
+	}
+	return jobs
+}
+
+// read notes that the page was read, and returns the cursors that move.
+func (j *job) read(p *authlog.Page, now time.Time, cfg *Config) []authlog.Cursor {
+	var moved []authlog.Cursor
+	for _, target := range p.Targets {
+		for _, s := range target.Streams {
+			j.done[streamKey{target.Group.Cluster, s}] = p.Through
+		}
+	}
+	for _, target := range p.Targets {
+		l := j.lanes[target.Group.Cluster]
+		if l == nil {
+			continue
+		}
+		through := p.Through
+		for _, s := range l.Streams {
+			if t := j.done[streamKey{l.Cluster, s}]; t.Before(through) {
+				through = t // zero where the stream was not read yet
+			}
+		}
+		if through.After(l.Watermark) {
+			moved = append(moved, l.advanced(through, now, cfg))
+		}
+	}
+	return moved
+}
