@@ -1,0 +1,149 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// Why a query's answer is of no use as it is.
+var (
+	// errOverflow: the rows of the first second alone exceed the limit.
+	errOverflow = errors.New("more lines in one second than a query returns")
+	// errTooMuch: the query took longer than AWS or we allow.
+	errTooMuch = errors.New("query took too long")
+	// errFailed: AWS failed, the same query may work.
+	errFailed = errors.New("query failed")
+)
+
+// AWS's codes for a request that it will never answer because of one of its
+// log groups.
+const (
+	codeNotFound  = "ResourceNotFoundException"
+	codeMalformed = "MalformedQueryException"
+	codeInvalid   = "InvalidParameterException"
+)
+
+// narrow asks for the job in smaller parts after err, which stopped it at
+// j.from, and returns what is then left of it.
+func (r *reader) narrow(ctx context.Context, j job, err error) job {
+	first, rest := j, j
+	switch {
+	case errors.Is(err, errOverflow):
+		first.to = j.from.Add(time.Second)
+		rest.from = first.to
+		rest.targets = r.parts(ctx, first, err)
+	case errors.Is(err, errTooMuch):
+		half := (j.to.Sub(j.from) / 2).Truncate(time.Second)
+		first.to = j.from.Add(max(half, time.Second))
+		rest.from = first.to
+		if half > 0 {
+			rest.targets = r.work(ctx, first)
+		} else {
+			rest.targets = r.parts(ctx, first, err)
+		}
+	case oneGroup(err):
+		return r.isolate(ctx, j, err)
+	default:
+		r.fail(j, err)
+		return job{}
+	}
+	return rest
+}
+
+// parts reads the job as two with half of the streams each.
+func (r *reader) parts(ctx context.Context, j job, err error) []authlog.Target {
+	a, b, ok := halve(j.targets)
+	if !ok {
+		return r.single(ctx, j, err)
+	}
+	left, right := j, j
+	left.targets, right.targets = a, b
+	return join(r.work(ctx, left), r.work(ctx, right))
+}
+
+// single reads one second of one stream that no query could answer. Where it
+// has more lines than a query returns, FilterLogEvents pages through them; the
+// log classes that do not know that operation get the longest query there is.
+func (r *reader) single(ctx context.Context, j job, err error) []authlog.Target {
+	if errors.Is(err, errOverflow) {
+		if j.targets[0].Group.Class != string(types.LogGroupClassStandard) && j.limit < maxRows {
+			j.limit = maxRows
+			return r.work(ctx, j)
+		}
+		sh := r.known()
+		r.meter.Overflow(sh.Account, sh.Region)
+		if _, err = r.filter(ctx, j); err == nil {
+			return j.targets
+		}
+	}
+	r.fail(j, blame(j.targets[0].Group, err))
+	return nil
+}
+
+// oneGroup reports whether err may be the fault of one log group alone.
+func oneGroup(err error) bool {
+	switch code(err) {
+	case codeNotFound, codeMalformed, codeInvalid:
+		return true
+	}
+	access, ok := errors.AsType[*authlog.AccessError](err)
+	return ok && access.Action == "logs:"+opStartQuery
+}
+
+// isolate leaves out the log group that err is about and returns the rest of
+// the job. Where AWS does not name the group, halves of the groups are tried.
+func (r *reader) isolate(ctx context.Context, j job, err error) job {
+	if i, ok := accused(j.targets, err); ok {
+		guilty, rest := j, j
+		guilty.targets = j.targets[i : i+1]
+		rest.targets = slices.Concat(j.targets[:i], j.targets[i+1:])
+		r.fail(guilty, blame(j.targets[i].Group, err))
+		return rest
+	}
+	mid := len(j.targets) / 2
+	left, right, rest := j, j, j
+	left.targets, right.targets = j.targets[:mid], j.targets[mid:]
+	rest.from = j.to
+	rest.targets = join(r.work(ctx, left), r.work(ctx, right))
+	return rest
+}
+
+// groupName finds log groups in AWS's messages.
+var groupName = regexp.MustCompile(`/aws/eks/[A-Za-z0-9_.-]+/cluster`)
+
+// accused is the index of the one target whose log group AWS's message names.
+// Where there is only one it needs no name.
+func accused(targets []authlog.Target, err error) (index int, ok bool) {
+	if len(targets) == 1 {
+		return 0, true
+	}
+	found := 0
+	said := groupName.FindAllString(err.Error(), -1)
+	for i, t := range targets {
+		if slices.Contains(said, t.Group.Cluster.LogGroup()) {
+			index = i
+			found++
+		}
+	}
+	return index, found == 1
+}
+
+// blame says which log group AWS refused.
+func blame(g authlog.Group, err error) error {
+	if access, ok := errors.AsType[*authlog.AccessError](err); ok {
+		fill(&access.Resource, g.ARN)
+		return access
+	}
+	if code(err) == codeNotFound {
+		return &authlog.GoneError{LogGroup: g.ARN, Err: err}
+	}
+	return fmt.Errorf("read %s: %w", g.ARN, err)
+}

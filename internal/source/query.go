@@ -1,0 +1,193 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+)
+
+// failedRetries is how often a query that AWS failed is sent again.
+const failedRetries = 2
+
+// query reads the job with one Insights query and emits what of its answer is
+// whole: all of it, or up to the second that the row limit cut through. It
+// returns how far that is; errOverflow and errTooMuch say that the job must be
+// narrowed.
+func (r *reader) query(ctx context.Context, j job) (through time.Time, err error) {
+	for try := 0; ; try++ {
+		var first *cloudwatchlogs.GetQueryResultsOutput
+		var id string
+		if id, first, err = r.run(ctx, j); err == nil {
+			j.from, err = r.collect(ctx, j, id, first)
+		}
+		if !errors.Is(err, errFailed) || try == failedRetries {
+			return j.from, err
+		}
+	}
+}
+
+// run starts the query of the job and waits until it is complete.
+func (r *reader) run(ctx context.Context, j job) (id string, first *cloudwatchlogs.GetQueryResultsOutput, err error) {
+	release, err := r.limits.slot(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	defer release()
+	began := time.Now()
+	if id, err = r.start(ctx, j); err != nil {
+		return "", nil, fmt.Errorf("start query on %d log groups: %w", len(j.targets), err)
+	}
+	first, err = r.await(ctx, j, id, began)
+	return id, first, err
+}
+
+// await polls until the query is complete. Rows that come before that are
+// partial and may be withdrawn. A query that is not waited for is stopped.
+func (r *reader) await(ctx context.Context, j job, id string, began time.Time) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	var last *cloudwatchlogs.GetQueryResultsOutput
+	for wait := r.cfg.PollMin; ; wait = min(wait*3/2, r.cfg.PollMax) {
+		err := pause(ctx, wait)
+		if err == nil && time.Since(began) > r.cfg.QueryTimeout {
+			err = fmt.Errorf("%w: stopped after %s", errTooMuch, r.cfg.QueryTimeout)
+		}
+		var out *cloudwatchlogs.GetQueryResultsOutput
+		if err == nil {
+			out, err = r.results(ctx, j, id, nil)
+		}
+		if err != nil {
+			r.stop(ctx, id)
+			r.count("stopped", began, last)
+			return nil, err
+		}
+		last = out
+		switch out.Status {
+		case types.QueryStatusComplete:
+			r.count("complete", began, out)
+			r.judge(j, statistics(out))
+			return out, nil
+		case types.QueryStatusFailed:
+			r.count("failed", began, out)
+			return nil, fmt.Errorf("%w: query %s", errFailed, id)
+		case types.QueryStatusTimeout:
+			r.count("timeout", began, out)
+			return nil, fmt.Errorf("%w: query %s timed out", errTooMuch, id)
+		case types.QueryStatusCancelled:
+			r.count("cancelled", began, out)
+			return nil, fmt.Errorf("%w: query %s was cancelled", errTooMuch, id)
+		default: // Scheduled, Running, Unknown and what AWS may invent are not final
+		}
+	}
+}
+
+// results fetches the state of a query and a page of its rows.
+func (r *reader) results(ctx context.Context, j job, id string, token *string) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	in := &cloudwatchlogs.GetQueryResultsInput{QueryId: aws.String(id), NextToken: token}
+	if j.limit > maxPageRows {
+		in.MaxItems = aws.Int32(maxPageRows)
+	}
+	out, err := call(ctx, r.Source, opGetQueryResults, passing, func(ctx context.Context) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+		return r.logs.GetQueryResults(ctx, in)
+	})
+	switch code(err) {
+	case codeNotFound, codeInvalid: // the query or the page is not kept any more
+		return nil, fmt.Errorf("%w: results of query %s: %w", errFailed, id, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("results of query %s: %w", id, err)
+	}
+	return out, nil
+}
+
+// collect pages through the rows of a complete query and emits them as far as
+// they are whole.
+func (r *reader) collect(ctx context.Context, j job, id string, out *cloudwatchlogs.GetQueryResultsOutput) (time.Time, error) {
+	var (
+		wanted = newWanted(j.targets)
+		got    = newStretch(j)
+		last   = j.from // the time of the newest row
+		rows   int
+		stats  = statistics(out)
+	)
+	for {
+		for _, fields := range out.Results {
+			row, mine, err := wanted.row(fields)
+			if err != nil {
+				return got.page.From, err
+			}
+			if last.Before(row.line.Time) {
+				last = row.line.Time
+			}
+			if !mine || row.line.Time.Before(j.from) || !row.line.Time.Before(j.to) {
+				continue
+			}
+			if err := got.add(row); err != nil {
+				return got.page.From, err
+			}
+		}
+		rows += len(out.Results)
+		if aws.ToString(out.NextToken) == "" {
+			break
+		}
+		r.part(got, last)
+		var err error
+		if out, err = r.results(ctx, j, id, out.NextToken); err != nil {
+			return got.page.From, err
+		}
+	}
+	matched := int(max(stats.RecordsMatched, stats.ResultCount))
+	switch {
+	case rows < j.limit && matched <= rows:
+		r.emit(got.cut(j.to), nil)
+		return j.to, nil
+	case rows == 0:
+		return j.from, fmt.Errorf("%w: query %s matched %d lines and returned none", errFailed, id, matched)
+	}
+	r.part(got, last)
+	if got.page.From.Equal(j.from) {
+		return j.from, errOverflow
+	}
+	return got.page.From, nil
+}
+
+// part emits the seconds that are whole when more rows will follow the one of
+// that time.
+func (r *reader) part(got *stretch, last time.Time) {
+	if second := last.Truncate(time.Second); second.After(got.page.From) {
+		r.emit(got.cut(second), nil)
+	}
+}
+
+// stop ends a query that nobody waits for any more, also when ctx is over.
+func (r *reader) stop(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	_, err := call(ctx, r.Source, opStopQuery, passing, func(ctx context.Context) (*cloudwatchlogs.StopQueryOutput, error) {
+		return r.logs.StopQuery(ctx, &cloudwatchlogs.StopQueryInput{QueryId: aws.String(id)})
+	})
+	// AWS refuses to stop a query that has ended by itself.
+	if err != nil && code(err) != codeInvalid && code(err) != codeNotFound {
+		r.log.Warn().Err(err).Str("query_id", id).Msg("query not stopped, it is billed to its end")
+	}
+}
+
+// count tells the meter how a query ended.
+func (r *reader) count(status string, began time.Time, out *cloudwatchlogs.GetQueryResultsOutput) {
+	stats := statistics(out)
+	usd := stats.BytesScanned / 1e9 * r.cfg.PricePerGB
+	sh := r.known()
+	r.meter.Query(sh.Account, sh.Region, status, time.Since(began),
+		int64(stats.BytesScanned), int64(stats.EstimatedBytesSkipped), usd)
+}
+
+// statistics are those of an answer, all zero where it has none.
+func statistics(out *cloudwatchlogs.GetQueryResultsOutput) types.QueryStatistics {
+	if out == nil || out.Statistics == nil {
+		return types.QueryStatistics{}
+	}
+	return *out.Statistics
+}
