@@ -25,6 +25,13 @@ type reading struct {
 	mapped mapped // a mapping, username or EC2 reason
 }
 
+// The beginnings of what the authenticator says of a token and of STS.
+const (
+	tokenFrame     = "input token was not properly formatted: "
+	stsFrame       = "sts getCallerIdentity failed: "
+	throttledFrame = "sts getCallerIdentity was throttled: "
+)
+
 // oldNotMapped is the message, without error=, of v0.1 and v0.2.
 const oldNotMapped = "access denied because ARN is not mapped"
 
@@ -36,13 +43,13 @@ func (r *reading) classify(ev *authlog.Event) string {
 	case text == "" && ev.Msg == oldNotMapped:
 		return "arn_not_mapped"
 	}
-	if rest, ok := strings.CutPrefix(text, "input token was not properly formatted: "); ok {
+	if rest, ok := strings.CutPrefix(text, tokenFrame); ok {
 		return r.token(rest)
 	}
-	if rest, ok := strings.CutPrefix(text, "sts getCallerIdentity failed: "); ok {
+	if rest, ok := strings.CutPrefix(text, stsFrame); ok {
 		return r.sts(rest)
 	}
-	if rest, ok := strings.CutPrefix(text, "sts getCallerIdentity was throttled: "); ok {
+	if rest, ok := strings.CutPrefix(text, throttledFrame); ok {
 		return r.throttled(rest)
 	}
 	if code := r.mapping(text); code != Unclassified {

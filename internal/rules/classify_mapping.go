@@ -14,6 +14,9 @@ type mapped struct {
 	instance string // an EC2 instance id
 	code     string // the AWS code word of EC2, or of STS when the cluster role could not be assumed
 	detail   string // what follows the code word or the frame
+
+	status    int // HTTP status and request id as SDK v2 writes them, before the code word
+	requestID string
 }
 
 // isNotMapped knows the four spellings of "is not mapped" with what versions
@@ -44,6 +47,7 @@ func (r *reading) mapping(text string) string {
 	}
 	if strings.HasPrefix(text, "[mapper ") {
 		// Several mappers failed; only their Map errors are ever listed.
+		r.mapped.detail = text
 		return "mapper_error"
 	}
 	return Unclassified
@@ -160,12 +164,21 @@ func (r *reading) ec2v2(text string) string {
 		}
 		var frame string
 		frame, rest, more = strings.Cut(rest, ", ")
-		if frame == "operation error STS: AssumeRole" {
-			assume = true
-		}
+		assume = assume || frame == "operation error STS: AssumeRole"
+		r.mapped.frame(frame)
 	}
 	r.mapped.detail = text
 	return unsentReason(text)
+}
+
+// frame reads "https response error StatusCode: 403" and "RequestID: …".
+func (m *mapped) frame(text string) {
+	if _, num, ok := strings.Cut(text, "response error StatusCode: "); ok {
+		m.status, _ = strconv.Atoi(num)
+	}
+	if id, ok := strings.CutPrefix(text, "RequestID: "); ok {
+		m.requestID = id
+	}
 }
 
 // ec2Reason goes by the code word; assume says that it is the answer to the

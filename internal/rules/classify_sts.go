@@ -13,22 +13,24 @@ type answer struct {
 	bodyless bool   // the text ends before where the body stands: v0.4 and older
 	code     string // the AWS code word in the body
 	message  string // of the body, still escaped
+	cause    string // why there was no answer
 }
 
-// sts reads what follows "sts getCallerIdentity failed: ".
+// sts reads what follows stsFrame.
 func (r *reading) sts(text string) string {
 	if rest, ok := strings.CutPrefix(text, "error from AWS (expected 200, got "); ok {
 		return r.refused(rest)
 	}
 	if rest, ok := strings.CutPrefix(text, "error during GET: "); ok {
 		rest, r.answer.endpoint = cutEndpoint(rest)
-		return unreached(rest)
+		return r.unreached(rest)
 	}
 	if rest, ok := strings.CutPrefix(text, "error reading HTTP result: "); ok {
-		return unreached(rest)
+		return r.unreached(rest)
 	}
 	for i := range identityTexts {
 		if strings.HasPrefix(text, identityTexts[i].prefix) {
+			r.answer.cause = text
 			return identityTexts[i].code
 		}
 	}
@@ -51,7 +53,8 @@ var identityTexts = [...]struct{ prefix, code string }{
 // unreached tells the client's own limit of 10 s from all other ways in which
 // a GET fails. A host name in the text is the client's choice, but can hold
 // neither blank nor bracket.
-func unreached(text string) string {
+func (r *reading) unreached(text string) string {
+	r.answer.cause = text
 	for _, limit := range [...]string{
 		"(Client.Timeout exceeded while awaiting headers)",
 		"(Client.Timeout or context cancellation while reading body)",
@@ -144,7 +147,7 @@ func (a *answer) reason() string {
 	return "sts_error_other"
 }
 
-// signatureReason tells the four messages of SignatureDoesNotMatch apart. The
+// signatureReason tells the messages of SignatureDoesNotMatch apart. The
 // first may go on with text of the client, so it is asked for first.
 func signatureReason(message string) string {
 	switch {
@@ -154,7 +157,7 @@ func signatureReason(message string) string {
 		return "sts_signature_expired"
 	case strings.HasPrefix(message, "Signature not yet current"):
 		return "sts_signature_not_yet_current"
-	case strings.Contains(message, "Credential should be scoped to"):
+	case strings.Contains(message, "Credential should be scoped "), strings.HasPrefix(message, "Date in Credential scope "):
 		return "sts_credential_scope"
 	}
 	return "sts_signature_mismatch"
