@@ -14,12 +14,12 @@ import (
 // code, or event:… for what is no denial.
 type printed struct{ text, reason string }
 
-func corpus(t testing.TB) []printed {
-	t.Helper()
-	lines := linesOf(t, "../../testdata/logs/authenticator.log")
-	rows := linesOf(t, "../../testdata/logs/authenticator.tsv")[1:]
+func corpus(tb testing.TB) []printed {
+	tb.Helper()
+	lines := linesOf(tb, "../../testdata/logs/authenticator.log")
+	rows := linesOf(tb, "../../testdata/logs/authenticator.tsv")[1:]
 	if len(lines) != len(rows) {
-		t.Fatalf("%d lines, but %d rows say what they are", len(lines), len(rows))
+		tb.Fatalf("%d lines, but %d rows say what they are", len(lines), len(rows))
 	}
 	all := make([]printed, len(lines))
 	for i, row := range rows {
@@ -28,11 +28,11 @@ func corpus(t testing.TB) []printed {
 	return all
 }
 
-func linesOf(t testing.TB, name string) []string {
-	t.Helper()
+func linesOf(tb testing.TB, name string) []string {
+	tb.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
 }

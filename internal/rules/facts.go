@@ -72,6 +72,7 @@ func FactsOf(ev *authlog.Event) Facts {
 		}
 	case authlog.KindMarker:
 		f.marker(ev)
+	default:
 	}
 	return f
 }

@@ -78,7 +78,7 @@ var markerTexts = [...]marker{
 	{"error parsing config map", AWSAuthParseError, ""},
 	{"Resetting configmap on delete", AWSAuthDeleted, "aws-auth was deleted: all its mappings are gone"},
 	{"received a watch error", WatchError, "the watch on aws-auth broke and is set up again"},
-	{"recieved a watch error", WatchError, ""},
+	{"recieved a watch error", WatchError, ""}, //nolint:misspell // as v0.7.11 and older spell it
 	{"Watch channel closed", WatchClosed, "the watch on aws-auth ended and is set up again; mappings may be stale for a moment"},
 	{"Unable to re-establish watch", WatchFailed, "aws-auth cannot be watched: mappings are stale, or empty after a start"},
 	{"Authenticator Version: ", Started, "an authenticator started; it reads all mappings anew"},
