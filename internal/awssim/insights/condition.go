@@ -154,16 +154,16 @@ func (p *parser) in(x Operand) (Expr, *SyntaxError) {
 	if err := p.expect("["); err != nil {
 		return nil, err
 	}
-	e := In{X: x}
+	var list []Literal
 	err := p.list(func() *SyntaxError {
 		l, err := p.literal()
-		e.List = append(e.List, l)
+		list = append(list, l)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return e, p.expect("]")
+	return newIn(x, list), p.expect("]")
 }
 
 func (p *parser) like(x Operand) (Expr, *SyntaxError) {

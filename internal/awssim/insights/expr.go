@@ -35,8 +35,9 @@ type (
 	}
 	// In matches where the value equals one of the list.
 	In struct {
-		X    Operand
-		List []Literal
+		X     Operand
+		List  []Literal
+		texts map[string]bool // the list, where it holds texts only
 	}
 	// Like matches where the value has the substring, or the regular
 	// expression finds something in it.
@@ -96,6 +97,9 @@ func (e Compare) Match(r Record) bool {
 // Match implements Expr.
 func (e In) Match(r Record) bool {
 	v := e.X.Eval(r)
+	if v.kind == text && e.texts != nil {
+		return e.texts[v.str]
+	}
 	return slices.ContainsFunc(e.List, func(l Literal) bool {
 		c, ok := compare(v, l.value)
 		return ok && c == 0
@@ -121,6 +125,18 @@ func (e Is) Match(r Record) bool {
 func (e Contains) Match(r Record) bool {
 	v := e.X.Eval(r)
 	return !v.Absent() && strings.Contains(v.String(), e.Text)
+}
+
+func newIn(x Operand, list []Literal) In {
+	e := In{X: x, List: list, texts: make(map[string]bool, len(list))}
+	for _, l := range list {
+		if l.value.kind != text {
+			e.texts = nil
+			break
+		}
+		e.texts[l.value.str] = true
+	}
+	return e
 }
 
 // newLike compiles the test. A regular expression without anything special in

@@ -38,7 +38,7 @@ func TestMatchFollowsTheQueryLanguage(t *testing.T) {
 		{`@logStream != "authenticator-0123456789abcdef0123456789abcdef"`, false},
 		{`@logStream = "authenticator-"`, false},
 		{`@logstream = "authenticator-0123456789abcdef0123456789abcdef"`, false}, // names are case sensitive
-		{`@logstream != "x"`, false},                                            // nothing is said of what is absent
+		{`@logstream != "x"`, false},                                             // nothing is said of what is absent
 		{`@logStream in ["a", "authenticator-0123456789abcdef0123456789abcdef"]`, true},
 		{`@logStream in ["a", "b"]`, false},
 		{`@logStream not in ["a", "b"]`, true},

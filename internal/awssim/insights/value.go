@@ -1,6 +1,7 @@
 package insights
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -66,35 +67,23 @@ func (v Value) String() string {
 	return ""
 }
 
-// compare orders two values: as numbers if both are, else as texts. It reports
-// false if one of them is absent.
+// compare orders two values: as numbers if one is a number and the other can
+// be read as one, else as texts. It reports false if one of them is absent.
 func compare(a, b Value) (int, bool) {
 	if a.Absent() || b.Absent() {
 		return 0, false
 	}
-	x, okX := a.Float()
-	y, okY := b.Float()
-	if okX && okY {
-		switch {
-		case x < y:
-			return -1, true
-		case x > y:
-			return 1, true
+	if a.kind != text || b.kind != text {
+		x, okX := a.Float()
+		y, okY := b.Float()
+		if okX && okY {
+			return cmp.Compare(x, y), true
 		}
-		return 0, true
 	}
-	s, t := a.String(), b.String()
-	switch {
-	case s < t:
-		return -1, true
-	case s > t:
-		return 1, true
-	}
-	return 0, true
+	return cmp.Compare(a.String(), b.String()), true
 }
 
-// Less orders two values for the sort command: absent first, then numbers by
-// size, then texts.
+// Less orders two values for the sort command; what is absent comes first.
 func Less(a, b Value) bool {
 	if a.Absent() || b.Absent() {
 		return a.Absent() && !b.Absent()
