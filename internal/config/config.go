@@ -44,23 +44,20 @@ type Clusters struct {
 	Exclude []string `yaml:"exclude"` // wins over include
 }
 
-// Tail says how the log is followed. What each span means is drawn in
-// docs/architecture.md.
+// Tail says how the log is followed; docs/architecture.md draws it.
 type Tail struct {
 	Interval  Duration `yaml:"interval"`  // between two windows of one log group
-	Settle    Duration `yaml:"settle"`    // how long a second stays open for late lines
-	Overlap   Duration `yaml:"overlap"`   // how far each window reads back over what is final
+	Settle    Duration `yaml:"settle"`    // how long a second is read again with every window, for late lines
 	Discovery Duration `yaml:"discovery"` // between two listings of log groups
 	Lookback  Duration `yaml:"lookback"`  // how much history a newly found cluster is read with
 	Step      Duration `yaml:"step"`      // the longest window while catching up
 	Sweep     Sweep    `yaml:"sweep"`
 }
 
-// Sweep reads a longer stretch again, more rarely, for lines that came later
-// than the overlap.
+// Sweep reads every second once more for lines that came even later.
 type Sweep struct {
-	Interval Duration `yaml:"interval"`
-	Span     Duration `yaml:"span"`
+	After    []Duration `yaml:"after"`    // the ages at which a second is read again
+	Interval Duration   `yaml:"interval"` // how much is swept at a time
 }
 
 // Limits keep the reader below the quotas of the account, which dashboards and
@@ -86,12 +83,14 @@ func Default() *Config {
 		Sources: []Source{{}},
 		Tail: Tail{
 			Interval:  Duration(time.Minute),
-			Settle:    Duration(3 * time.Minute),
-			Overlap:   Duration(5 * time.Minute),
+			Settle:    Duration(2 * time.Minute),
 			Discovery: Duration(10 * time.Minute),
 			Lookback:  Duration(24 * time.Hour),
 			Step:      Duration(time.Hour),
-			Sweep:     Sweep{Interval: Duration(15 * time.Minute), Span: Duration(time.Hour)},
+			Sweep: Sweep{
+				After:    []Duration{Duration(15 * time.Minute), Duration(2 * time.Hour)},
+				Interval: Duration(10 * time.Minute),
+			},
 		},
 		Limits: Limits{
 			ConcurrentQueries: 5,

@@ -61,7 +61,7 @@ sources:
     external_id: abc
     session_tags: {team: platform}
     clusters: {include: ["prod-*"], exclude: [prod-old]}
-tail: {interval: 30s, sweep: {span: 2h}}
+tail: {interval: 30s, sweep: {after: [30m]}}
 storage: {path: /var/lib/x.db}
 `))
 	if err != nil {
@@ -76,7 +76,7 @@ storage: {path: /var/lib/x.db}
 		Clusters:    config.Clusters{Include: []string{"prod-*"}, Exclude: []string{"prod-old"}},
 	}}
 	want.Tail.Interval = config.Duration(30 * time.Second)
-	want.Tail.Sweep.Span = config.Duration(2 * time.Hour)
+	want.Tail.Sweep.After = []config.Duration{config.Duration(30 * time.Minute)}
 	want.Storage.Path = "/var/lib/x.db"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -51,16 +51,14 @@ func validateSource(s *Source, key string, d *decoder) {
 func validateTail(t *Tail, d *decoder) {
 	d.atLeast("tail.interval", t.Interval, time.Second)
 	d.atLeast("tail.settle", t.Settle, time.Second)
-	d.atLeast("tail.overlap", t.Overlap, time.Second)
 	d.atLeast("tail.discovery", t.Discovery, time.Second)
 	d.atLeast("tail.lookback", t.Lookback, time.Minute)
 	d.atLeast("tail.step", t.Step, time.Minute)
 	d.atLeast("tail.sweep.interval", t.Sweep.Interval, time.Second)
-	d.atLeast("tail.sweep.span", t.Sweep.Span, t.span())
+	for i, age := range t.Sweep.After {
+		d.atLeast(fmt.Sprintf("tail.sweep.after[%d]", i), age, time.Duration(t.Settle))
+	}
 }
-
-// span is how far back an ordinary window reads from now.
-func (t *Tail) span() time.Duration { return time.Duration(t.Settle) + time.Duration(t.Overlap) }
 
 func validateLimits(l *Limits, d *decoder) {
 	if l.ConcurrentQueries < 1 || l.ConcurrentQueries > 100 {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,17 +11,16 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// cycle is one pass: list what there is, read what each lane wants, and say
-// how it went. It reports whether some lane is behind, so that the next cycle
-// need not wait.
-func (t *Tail) cycle(ctx context.Context) (behind bool) {
+// Cycle is one pass of Run: it lists what there is, reads what each lane wants
+// next, and says how that went. It reports whether some lane is behind and
+// nothing failed, so that the next cycle need not wait.
+func (t *Tail) Cycle(ctx context.Context) (behind bool) {
 	var faults []error
 	if err := t.identify(ctx); err != nil {
 		faults = append(faults, err)
 	} else {
 		faults = append(faults, t.discover(ctx)...)
 		faults = append(faults, t.runAll(ctx, plan(t.all(), t.cfg.Now(), &t.cfg))...)
-		faults = append(faults, t.sweep(ctx)...)
 	}
 	if ctx.Err() != nil {
 		return false
@@ -52,13 +52,7 @@ func (t *Tail) all() []*lane {
 		lanes = append(lanes, ls...)
 	}
 	slices.SortFunc(lanes, func(a, b *lane) int {
-		if (a.Lane == "") != (b.Lane == "") {
-			if a.Lane == "" {
-				return -1
-			}
-			return 1
-		}
-		return a.Watermark.Compare(b.Watermark)
+		return cmp.Or(cmp.Compare(a.role, b.role), a.Watermark.Compare(b.Watermark))
 	})
 	return lanes
 }
@@ -118,7 +112,7 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 	}
 	for _, c := range b.Cursors {
 		if lanes := t.lanes[c.Cluster]; len(lanes) > 0 {
-			t.lanes[c.Cluster] = withCursor(lanes, c, lanes[0].group)
+			t.lanes[c.Cluster] = withCursor(lanes, c, lanes[0].group, &t.cfg)
 		}
 	}
 	t.count(events, now, now.Sub(j.To) < t.cfg.Settle)
@@ -127,46 +121,14 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 	return nil
 }
 
-func (t *Tail) sweep(ctx context.Context) []error {
-	now := t.cfg.Now()
-	if t.swept.IsZero() {
-		t.swept = now
-	}
-	if now.Sub(t.swept) < t.cfg.SweepInterval || t.behind() {
-		return nil
-	}
-	t.swept = now
-	faults := t.runAll(ctx, planSweep(t.all(), now, &t.cfg))
-	for cluster, lanes := range t.lanes {
-		before := oldestWatermark(lanes).Add(-t.cfg.horizon()).Unix() / 60
-		if err := t.store.PruneSeen(ctx, cluster, before); err != nil {
-			return append(faults, err)
-		}
-	}
-	return faults
-}
-
-// oldestWatermark is where the lane that is furthest behind stands.
-func oldestWatermark(lanes []*lane) time.Time {
-	var oldest time.Time
-	for _, l := range lanes {
-		if l.parked() {
-			continue
-		}
-		if oldest.IsZero() || l.Watermark.Before(oldest) {
-			oldest = l.Watermark
-		}
-	}
-	return oldest
-}
-
 // behind reports whether a lane has more to read at once.
 func (t *Tail) behind() bool {
 	now := t.cfg.Now()
 	for _, lanes := range t.lanes {
 		for _, l := range lanes {
-			past := l.Lane != "" && !l.parked()
-			if past || l.Lane == "" && len(l.Streams) > 0 && now.Sub(l.Through) > t.cfg.Overlap+t.cfg.Interval {
+			from, to, more, ok := l.window(now, &t.cfg)
+			late := l.role == tailing && to.Sub(from) > t.cfg.Settle+t.cfg.Interval
+			if ok && (more || late || l.role == backfill) {
 				return true
 			}
 		}
@@ -198,7 +160,7 @@ func (t *Tail) report(faults []error) {
 func (t *Tail) progress() (through, watermark time.Time) {
 	for _, lanes := range t.lanes {
 		for _, l := range lanes {
-			if l.Lane != "" || len(l.Streams) == 0 {
+			if l.role != tailing || len(l.Streams) == 0 {
 				continue
 			}
 			if through.IsZero() || l.Through.Before(through) {

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
@@ -62,14 +61,20 @@ func (t *Tail) follow(ctx context.Context, groups []authlog.Group) error {
 			stored[c.Cluster] = append(stored[c.Cluster], c)
 		}
 	}
+	now := t.cfg.Now()
 	var b authlog.Batch
 	lanes := map[authlog.Cluster][]*lane{}
 	for _, g := range groups {
 		current, ok := t.lanes[g.Cluster]
 		if !ok {
-			current = restore(g, stored[g.Cluster])
+			for _, c := range stored[g.Cluster] {
+				current = append(current, newLane(c, g, &t.cfg))
+			}
+			t.log.Info().Str("cluster", g.Cluster.Name).Bool("known", len(current) > 0).Msg("following a log group")
 		}
-		lanes[g.Cluster] = t.attach(g, current, &b)
+		ls, changed := attach(g, current, now, &t.cfg)
+		lanes[g.Cluster] = ls
+		b.Cursors = append(b.Cursors, changed...)
 	}
 	if len(b.Cursors) > 0 {
 		if err := t.store.Save(ctx, b); err != nil {
@@ -77,77 +82,18 @@ func (t *Tail) follow(ctx context.Context, groups []authlog.Group) error {
 		}
 	}
 	for c, ls := range lanes {
+		t.warnOfGap(ls[0].main)
 		t.lanes[c] = ls
 		t.lines.Cluster(c.Name, c.Account, c.Region)
 	}
 	return nil
 }
 
-func restore(g authlog.Group, cursors []authlog.Cursor) []*lane {
-	lanes := make([]*lane, len(cursors))
-	for i, c := range cursors {
-		lanes[i] = &lane{Cursor: c, group: g}
-	}
-	return lanes
-}
-
-// attach brings the lanes of one group up to date with its listing and adds
-// the cursors that change to b. It does not touch the lanes it is given: they
-// stay as they are if b cannot be saved.
-func (t *Tail) attach(g authlog.Group, current []*lane, b *authlog.Batch) []*lane {
-	now := t.cfg.Now()
-	var main *lane
-	var others []*lane
-	for _, l := range current {
-		l = &lane{Cursor: l.Cursor, group: g}
-		switch {
-		case !l.Created.Equal(g.Created):
-			// The group was deleted and made again: what the lane had still
-			// to read is not there any more.
-			l.Done = true
-			b.Cursors = append(b.Cursors, l.Cursor)
-		case l.Lane == "":
-			main = l
-		default:
-			others = append(others, l)
-		}
-	}
-	if main == nil {
-		main = newLane(g, now, &t.cfg)
-		b.Cursors = append(b.Cursors, main.Cursor)
-		t.log.Info().Str("cluster", g.Cluster.Name).Time("from", main.Start).Msg("following a log group")
-		return append(others, main)
-	}
-	t.warnOfGap(main, g)
-	changed := restream(main, others, now, &t.cfg)
-	b.Cursors = append(b.Cursors, changed...)
-	lanes := append(others, main)
-	for _, c := range changed {
-		lanes = withCursor(lanes, c, g)
-	}
-	return lanes
-}
-
-// withCursor puts a cursor in its lane's place, adds a lane for it, or drops
-// the lane that is done.
-func withCursor(lanes []*lane, c authlog.Cursor, g authlog.Group) []*lane {
-	i := slices.IndexFunc(lanes, func(l *lane) bool { return l.Lane == c.Lane })
-	switch {
-	case i < 0:
-		return append(lanes, &lane{Cursor: c, group: g})
-	case c.Done:
-		return slices.Delete(lanes, i, i+1)
-	default:
-		lanes[i].Cursor = c
-		return lanes
-	}
-}
-
 // relist lists the streams of every group anew.
 func (t *Tail) relist(ctx context.Context) (faults []error) {
 	var groups []authlog.Group
 	for _, l := range t.all() {
-		if l.Lane != "" {
+		if l.role != tailing {
 			continue
 		}
 		streams, err := t.src.Streams(ctx, l.group)
@@ -167,9 +113,9 @@ func (t *Tail) relist(ctx context.Context) (faults []error) {
 }
 
 // warnOfGap says which lines retention took before they could be read.
-func (t *Tail) warnOfGap(main *lane, g authlog.Group) {
-	if kept := oldest(g, t.cfg.Now()); kept.After(main.Watermark) {
-		t.log.Warn().Str("cluster", g.Cluster.Name).Time("from", main.Watermark).Time("to", kept).
+func (t *Tail) warnOfGap(main *lane) {
+	if kept := oldest(main.group, t.cfg.Now()); kept.After(main.Watermark) && len(main.Streams) > 0 {
+		t.log.Warn().Str("cluster", main.Cluster.Name).Time("from", main.Watermark).Time("to", kept).
 			Msg("retention took lines that were not read yet")
 	}
 }

@@ -7,27 +7,79 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// A lane is one cursor at work: the one that follows the log (its name is ""),
-// or one that reads a stretch of the past, such as a stream that was listed
-// only after its first lines were written.
+// A lane is one cursor at work. Each log group has one lane that follows the
+// log, one for each age at which it is swept, and for a while one for each
+// stream that was listed only after its first lines were written.
 type lane struct {
 	authlog.Cursor
 	group authlog.Group
+	role  role
+	age   time.Duration // of a sweep
+	main  *lane         // of a sweep: whose streams it reads
+}
+
+type role int
+
+const (
+	tailing   role = iota // the newest lines, again and again until they have settled
+	sweeping              // everything once more when it is older, for what came late
+	backfill              // one stretch of one stream's past
+	abandoned             // a sweep that is not configured any more
+)
+
+const (
+	tailLane     = "" // its name is the least, so it sorts first
+	sweepPrefix  = "sweep "
+	streamPrefix = "stream "
+)
+
+// newLane puts a cursor to work.
+func newLane(c authlog.Cursor, g authlog.Group, cfg *Config) *lane {
+	l := &lane{Cursor: c, group: g}
+	switch {
+	case c.Lane == tailLane:
+		l.role = tailing
+	case len(c.Lane) > len(streamPrefix) && c.Lane[:len(streamPrefix)] == streamPrefix:
+		l.role = backfill
+	default:
+		l.role = abandoned
+		for _, age := range cfg.Sweeps {
+			if c.Lane == sweepPrefix+age.String() {
+				l.role, l.age = sweeping, age
+			}
+		}
+	}
+	return l
 }
 
 // streamMargin is how much older than its stream a line may be: event times
 // are the writer's, the stream's creation is CloudWatch's.
 const streamMargin = 10 * time.Minute
 
-// newLane starts following a group that was never read.
-func newLane(g authlog.Group, now time.Time, cfg *Config) *lane {
+// tailCursor starts following a group that was never read.
+func tailCursor(g authlog.Group, now time.Time, cfg *Config) authlog.Cursor {
 	start := latest(now.Add(-cfg.Lookback).Truncate(time.Second), oldest(g, now))
-	l := &lane{group: g}
-	l.Cursor = authlog.Cursor{
-		Cluster: g.Cluster, Created: g.Created, Start: start, Watermark: start, Through: start,
+	return authlog.Cursor{
+		Cluster: g.Cluster, Lane: tailLane, Created: g.Created, Start: start, Watermark: start, Through: start,
 		Streams: streamNames(g.Streams),
 	}
-	return l
+}
+
+// sweepCursor starts sweeping. What is older than age now is read by main when
+// it is that old already.
+func sweepCursor(main *lane, age time.Duration, now time.Time) authlog.Cursor {
+	from := latest(now.Add(-age).Truncate(time.Second), main.Start)
+	return authlog.Cursor{
+		Cluster: main.Cluster, Lane: sweepPrefix + age.String(), Created: main.Created,
+		Start: from, Watermark: from, Through: from,
+	}
+}
+
+func streamCursor(main *lane, stream string, from, to time.Time) authlog.Cursor {
+	return authlog.Cursor{
+		Cluster: main.Cluster, Lane: streamPrefix + stream, Created: main.Created, Start: from, End: to,
+		Watermark: from, Through: from, Streams: []string{stream},
+	}
 }
 
 // oldest is the first moment of the group that can be queried: neither before
@@ -48,134 +100,51 @@ func streamNames(streams []authlog.Stream) []string {
 	return names
 }
 
+// reads are the streams that the lane reads.
+func (l *lane) reads() []string {
+	if l.role == sweeping {
+		return l.main.Streams
+	}
+	return l.Streams
+}
+
 // window is the span that the lane wants to read next; ok is false when there
-// is nothing to read.
-func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, ok bool) {
-	if len(l.Streams) == 0 {
-		return from, to, false
+// is nothing to read yet. more says that it is not the last one for now.
+func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, more, ok bool) {
+	from = latest(l.Watermark, l.Start, oldest(l.group, now))
+	var end time.Time
+	switch l.role {
+	case tailing:
+		end = now.Truncate(time.Second)
+	case sweeping:
+		end = earliest(now.Add(-l.age).Truncate(time.Second), l.main.Watermark)
+		if end.Sub(from) < cfg.SweepInterval {
+			return from, to, false, false
+		}
+	case backfill:
+		end = l.End
+	case abandoned:
 	}
-	from, to = l.Watermark, l.Watermark.Add(cfg.Step)
-	end := l.End
-	if l.Lane == "" {
-		from, end = from.Add(-cfg.Overlap), now.Truncate(time.Second)
-	}
-	from = clamp(from, l, now)
-	if to.After(end) {
-		to = end
-	}
-	return from, to, to.After(from)
+	to = earliest(from.Add(cfg.Step), end)
+	return from, to, to.Before(end), to.After(from) && len(l.reads()) > 0
 }
 
 // advanced is the lane's cursor after everything before through was read.
 func (l *lane) advanced(through, now time.Time, cfg *Config) authlog.Cursor {
 	c := l.Cursor
-	if through.After(c.Through) {
-		c.Through = through
+	c.Through = latest(c.Through, through)
+	if l.role == tailing {
+		through = earliest(through, now.Add(-cfg.Settle).Truncate(time.Second))
 	}
-	final := through
-	if l.Lane == "" {
-		if settled := now.Add(-cfg.Settle).Truncate(time.Second); final.After(settled) {
-			final = settled
-		}
-	}
-	if final.After(c.Watermark) {
-		c.Watermark = final
-	}
-	c.Done = l.Lane != "" && !c.Watermark.Before(c.End)
+	c.Watermark = latest(c.Watermark, through)
+	c.Done = l.role == backfill && !c.Watermark.Before(c.End)
 	return c
 }
 
 // parked reports whether the lane only remembers how far a stream was read
 // that nothing is written to any more.
-func (l *lane) parked() bool { return l.Lane != "" && !l.End.After(l.Watermark) }
+func (l *lane) parked() bool { return l.role == backfill && !l.End.After(l.Watermark) }
 
-// idle is how long nothing was taken into a stream before it is parked, so
-// that queries need not name every stream of the past. CloudWatch is late with
-// that time by an hour or more.
-const idle = 24 * time.Hour
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-// restream brings the lanes of one group, the one that follows the log first,
-// in line with its streams as listed now. It returns the cursors as they must
-// become; those of lanes that need no change are left out.
-//
-// A stream that is new is read by main from its next window on. Where it may
-// hold lines from before, a lane of its own reads those: from the stream's
-// beginning, or from where it was parked, up to there.
-func restream(main *lane, others []*lane, now time.Time, cfg *Config) []authlog.Cursor {
-	var changed []authlog.Cursor
-	c := main.Cursor
-	c.Streams = nil
-	if len(main.Streams) == 0 {
-		// There was nothing to read, hence nothing to read again.
-		if settled := now.Add(-cfg.Settle).Truncate(time.Second); settled.After(c.Watermark) {
-			c.Watermark, c.Through = settled, settled
-		}
-	}
-	next := c.Watermark.Add(-cfg.Overlap)
-	for _, s := range main.group.Streams {
-		followed := slices.Contains(main.Streams, s.Name)
-		asleep := !s.LastIngested.IsZero() && s.LastIngested.Before(c.Watermark.Add(-idle))
-		own := laneNamed(others, s.Name)
-		switch {
-		case followed && asleep && own == nil:
-			changed = append(changed, streamCursor(main, s.Name, c.Watermark, c.Watermark))
-		case followed:
-			c.Streams = append(c.Streams, s.Name)
-		case own != nil && own.parked() && !asleep:
-			woken := own.Cursor
-			woken.End = next
-			woken.Done = !next.After(woken.Watermark)
-			changed = append(changed, woken)
-			c.Streams = append(c.Streams, s.Name)
-		case own == nil:
-			c.Streams = append(c.Streams, s.Name)
-			from := clamp(s.Created.Add(-streamMargin).Truncate(time.Second), main, now)
-			if from.Before(next) {
-				changed = append(changed, streamCursor(main, s.Name, from, next))
-			}
-		}
-	}
-	slices.Sort(c.Streams)
-	if !slices.Equal(c.Streams, main.Streams) {
-		changed = append(changed, c)
-	}
-	return append(changed, forgotten(main, others)...)
-}
-
-// forgotten ends the lanes of streams that are not listed any more.
-func forgotten(main *lane, others []*lane) []authlog.Cursor {
-	var done []authlog.Cursor
-	for _, l := range others {
-		if !slices.ContainsFunc(main.group.Streams, func(s authlog.Stream) bool { return s.Name == l.Lane }) {
-			c := l.Cursor
-			c.Done = true
-			done = append(done, c)
-		}
-	}
-	return done
-}
-
-func streamCursor(main *lane, stream string, from, to time.Time) authlog.Cursor {
-	return authlog.Cursor{
-		Cluster: main.Cluster, Lane: stream, Created: main.Created, Start: from, End: to,
-		Watermark: from, Through: from, Streams: []string{stream},
-	}
-}
-
-func laneNamed(lanes []*lane, name string) *lane {
-	for _, l := range lanes {
-		if l.Lane == name {
-			return l
-		}
-	}
-	return nil
-}
-
-// clamp moves t up to the first moment that the lane may read.
-func clamp(t time.Time, l *lane, now time.Time) time.Time {
-	return latest(t, l.Start, oldest(l.group, now))
-}
-
-func latest(times ...time.Time) time.Time {
-	return slices.MaxFunc(times, time.Time.Compare)
-}
+func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }

@@ -40,20 +40,21 @@ type Store interface {
 	Seen(ctx context.Context, c authlog.Cluster, from, to int64) ([]authlog.Seen, error)
 	// Save writes the batch whole or not at all.
 	Save(ctx context.Context, b authlog.Batch) error
-	// PruneSeen forgets the keys of minutes before the given one.
-	PruneSeen(ctx context.Context, c authlog.Cluster, before int64) error
 }
 
-// Config are the settings of a Tail; see package config for what they mean.
+// Config are the settings of a Tail.
 type Config struct {
-	Interval, Settle, Overlap, Discovery, Lookback, Step time.Duration
-	SweepInterval, SweepSpan                             time.Duration
+	Interval  time.Duration // between two windows
+	Settle    time.Duration // how long a second is read again with every window
+	Discovery time.Duration // between two listings of log groups
+	Lookback  time.Duration // how much history a new cluster is read with
+	Step      time.Duration // the longest window while catching up
+	// Sweeps are the ages at which every second is read once more.
+	Sweeps        []time.Duration
+	SweepInterval time.Duration // how much is swept at a time
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
-
-// horizon is how far behind the watermark a line may still turn up again.
-func (c *Config) horizon() time.Duration { return c.SweepSpan + c.Overlap + time.Hour }
 
 // A Tail follows the log groups of one shard.
 type Tail struct {
@@ -91,7 +92,7 @@ func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Li
 func (t *Tail) Run(ctx context.Context) error {
 	for {
 		started := t.cfg.Now()
-		behind := t.cycle(ctx)
+		behind := t.Cycle(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}

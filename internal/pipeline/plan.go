@@ -7,7 +7,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
-// A job is one window and the lanes it moves forward; a sweep moves none.
+// A job is one window and the lanes it moves forward.
 type job struct {
 	authlog.Window
 	lanes map[authlog.Cluster]*lane
@@ -35,7 +35,7 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 	var jobs []*job
 	bySpan := map[span][]*job{}
 	for _, l := range lanes {
-		from, to, ok := l.window(now, cfg)
+		from, to, _, ok := l.window(now, cfg)
 		if !ok {
 			continue
 		}
@@ -53,31 +53,7 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 			bySpan[key] = append(bySpan[key], j)
 		}
 		j.lanes[l.Cluster] = l
-		j.Targets = append(j.Targets, authlog.Target{Group: l.group, Streams: l.Streams})
-	}
-	return jobs
-}
-
-// planSweep reads again what an ordinary window no longer reaches.
-func planSweep(lanes []*lane, now time.Time, cfg *Config) []*job {
-	var jobs []*job
-	byTo := map[int64]*job{}
-	for _, l := range lanes {
-		if l.Lane != "" || len(l.Streams) == 0 {
-			continue
-		}
-		to := l.Watermark.Add(-cfg.Overlap)
-		from := clamp(to.Add(-cfg.SweepSpan), l, now)
-		if !to.After(from) {
-			continue
-		}
-		j := byTo[to.Unix()]
-		if j == nil || !j.From.Equal(from) {
-			j = newJob(from, to)
-			jobs = append(jobs, j)
-			byTo[to.Unix()] = j
-		}
-		j.Targets = append(j.Targets, authlog.Target{Group: l.group, Streams: l.Streams})
+		j.Targets = append(j.Targets, authlog.Target{Group: l.group, Streams: l.reads()})
 	}
 	return jobs
 }
@@ -92,17 +68,14 @@ func (j *job) read(p *authlog.Page, now time.Time, cfg *Config) []authlog.Cursor
 	}
 	for _, target := range p.Targets {
 		l := j.lanes[target.Group.Cluster]
-		if l == nil {
-			continue
-		}
 		through := p.Through
-		for _, s := range l.Streams {
+		for _, s := range l.reads() {
 			if t := j.done[streamKey{l.Cluster, s}]; t.Before(through) {
 				through = t // zero where the stream was not read yet
 			}
 		}
-		if through.After(l.Watermark) {
-			moved = append(moved, l.advanced(through, now, cfg))
+		if c := l.advanced(through, now, cfg); c.Through.After(l.Through) || c.Watermark.After(l.Watermark) {
+			moved = append(moved, c)
 		}
 	}
 	return moved

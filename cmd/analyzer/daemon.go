@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/config"
+	"github.com/eks-authlog/eks-authlog/internal/metrics"
+	"github.com/eks-authlog/eks-authlog/internal/pipeline"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+	"github.com/eks-authlog/eks-authlog/internal/source"
+	"github.com/eks-authlog/eks-authlog/internal/store"
+)
+
+// shutdownTimeout is how long running requests may go on after the end was
+// asked for.
+const shutdownTimeout = 3 * time.Second
+
+// seenMargin is how long the keys of lines are kept that no lane will read
+// again, should a clock be set back.
+const seenMargin = time.Hour
+
+// A daemon is all parts, joined: what serve and demo run.
+type daemon struct {
+	log      zerolog.Logger
+	cfg      *config.Config
+	listener net.Listener
+	server   *http.Server
+	store    *store.SQLite
+	tails    []*pipeline.Tail
+}
+
+// newDaemon opens the database and the listener. Nothing is read or served
+// before run, which also closes both.
+func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerolog.Logger) (*daemon, error) {
+	d := &daemon{log: log, cfg: cfg}
+	version, revision := buildVersion()
+	reg := metrics.NewRegistry(version, revision)
+	lines := metrics.NewLines(reg, outcomes(), reasonCodes())
+	reader := metrics.NewReader(reg)
+	health := pipeline.NewHealth()
+
+	var err error
+	if d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger()); err != nil {
+		return nil, err
+	}
+	if err = d.addTails(ctx, lines, reader, health); err == nil {
+		d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	handler := api.New(api.Config{
+		Store: d.store, Health: readiness{health}, Gatherer: reg, Registerer: reg,
+		Log: log.With().Str("part", "api").Logger(), Version: version,
+	})
+	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())
+	return d, nil
+}
+
+// addTails makes a reader for each region of each source.
+func (d *daemon) addTails(ctx context.Context, lines *metrics.Lines, reader *metrics.Reader, health *pipeline.Health) error {
+	limits := map[string]*source.Limits{}
+	for i := range d.cfg.Sources {
+		s := &d.cfg.Sources[i]
+		regions := s.Regions
+		if len(regions) == 0 {
+			regions = []string{""}
+		}
+		for _, region := range regions {
+			sc := sourceConfig(s, &d.cfg.Limits, region)
+			awscfg, err := source.LoadAWS(ctx, sc)
+			if err != nil {
+				return fmt.Errorf("source %d: %w", i+1, err)
+			}
+			name := shardName(s.RoleARN, awscfg.Region)
+			if limits[name] == nil {
+				limits[name] = source.NewLimits(sc)
+			}
+			sc.Limits = limits[name]
+			log := d.log.With().Str("part", "reader").Logger()
+			src := source.New(awscfg, sc, reader, log)
+			d.tails = append(d.tails, pipeline.NewTail(name, tailConfig(&d.cfg.Tail), src, d.store, lines, reader, health, log))
+		}
+	}
+	return nil
+}
+
+// url is the address to open.
+func (d *daemon) url() string { return "http://" + d.listener.Addr().String() }
+
+// run serves and follows until ctx ends, then closes everything in reverse
+// order. It returns nil unless a part failed.
+func (d *daemon) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve on %s: %w", d.listener.Addr(), err)
+		}
+		return nil
+	})
+	for _, t := range d.tails {
+		g.Go(func() error { return t.Run(ctx) })
+	}
+	g.Go(func() error { return d.prune(ctx) })
+	g.Go(func() error {
+		<-ctx.Done()
+		d.log.Info().Msg("stopping")
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := d.server.Shutdown(grace); err != nil {
+			return errors.Join(d.server.Close())
+		}
+		return nil
+	})
+	return errors.Join(g.Wait(), d.store.Close())
+}
+
+// prune drops what is older than the retention, once an hour.
+func (d *daemon) prune(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		err := errors.Join(
+			d.store.Prune(ctx, time.Now().Add(-time.Duration(d.cfg.Storage.Retention))),
+			d.store.PruneSeen(ctx, seenMargin),
+		)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error().Err(err).Msg("what is older than the retention could not be dropped")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func sourceConfig(s *config.Source, l *config.Limits, region string) source.Config {
+	sc := source.Default()
+	sc.Region = region
+	sc.RoleARN, sc.ExternalID, sc.SessionTags = s.RoleARN, s.ExternalID, s.SessionTags
+	sc.Include, sc.Exclude = s.Clusters.Include, s.Clusters.Exclude
+	sc.LinkedAccounts = s.LinkedAccounts
+	sc.MaxConcurrent = l.ConcurrentQueries
+	sc.Rates.StartQuery, sc.Rates.GetResults, sc.Rates.Describe = l.StartQueryRate, l.GetResultsRate, l.DescribeRate
+	sc.QueryTimeout = time.Duration(l.QueryTimeout)
+	return sc
+}
+
+func tailConfig(t *config.Tail) pipeline.Config {
+	pc := pipeline.Config{
+		Interval:      time.Duration(t.Interval),
+		Settle:        time.Duration(t.Settle),
+		Discovery:     time.Duration(t.Discovery),
+		Lookback:      time.Duration(t.Lookback),
+		Step:          time.Duration(t.Step),
+		SweepInterval: time.Duration(t.Sweep.Interval),
+	}
+	for _, age := range t.Sweep.After {
+		pc.Sweeps = append(pc.Sweeps, time.Duration(age))
+	}
+	return pc
+}
+
+// shardName is how a shard is called before its account is known.
+func shardName(roleARN, region string) string {
+	if roleARN == "" {
+		return region
+	}
+	return roleARN + " in " + region
+}
+
+// outcomes are the values of the label outcome.
+func outcomes() []string {
+	names := make([]string, 0, len(authlog.Kinds()))
+	for _, k := range authlog.Kinds() {
+		names = append(names, k.String())
+	}
+	return names
+}
+
+// reasonCodes are the values of the label reason.
+func reasonCodes() []string {
+	all := rules.All()
+	codes := make([]string, len(all))
+	for i := range all {
+		codes[i] = all[i].Code
+	}
+	return codes
+}

@@ -1,0 +1,254 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/pipeline"
+)
+
+// Lines come up to an hour late, in several streams, with exact twins in one
+// millisecond; pages fail at random and the daemon is restarted at random.
+// Every line must be found once: denials in the store, grants in the counts.
+func TestEveryLineIsKeptOnceWhateverFails(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := newCloud(seed)
+			c.trips = 0.05
+			path := dbPath(t)
+			c.addGroup(alpha, noon.Add(-48*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-40 * time.Hour)},
+				authlog.Stream{Name: "authenticator-b", Created: noon.Add(-40 * time.Hour)})
+			beta := authlog.Cluster{Name: "beta", Account: "444455556666", Region: "eu-central-1"}
+			c.addGroup(beta, noon.Add(-30*time.Minute), authlog.Stream{Name: "authenticator-c", Created: noon.Add(-30 * time.Minute)})
+			var want []string
+			wantGrants := 0
+			for i := range 1500 {
+				at := noon.Add(-30 * time.Minute).Add(time.Duration(c.rand.IntN(5_400_000)) * time.Millisecond)
+				delay := time.Duration(c.rand.IntN(int(90 * time.Second)))
+				if i%50 == 0 {
+					delay = time.Duration(c.rand.IntN(int(30 * time.Minute)))
+				}
+				cl, stream := alpha, "authenticator-"+string(rune('a'+i%2))
+				if i%3 == 0 {
+					cl, stream = beta, "authenticator-c"
+				}
+				twins := 1 + i%7/6
+				for range twins {
+					if i%4 == 0 {
+						c.put(cl, stream, granted(i, at), at, delay)
+						wantGrants++
+					} else {
+						c.put(cl, stream, denied(i, at), at, delay)
+						want = append(want, denied(i, at))
+					}
+				}
+			}
+			slices.Sort(want)
+			l := begin(t, path, c, nil)
+			for range 150 {
+				l.cycles(t, c, 1)
+				if c.rand.IntN(15) == 0 {
+					l.end(t)
+					l = begin(t, path, c, nil)
+				}
+			}
+			c.trips = 0
+			l.cycles(t, c, 80)
+			if diff := cmp.Diff(want, l.denials(t)); diff != "" {
+				t.Errorf("denials: %s", diff)
+			}
+			l.end(t)
+			if got := grants(t, path); got != wantGrants {
+				t.Errorf("%d grants counted, %d written", got, wantGrants)
+			}
+		})
+	}
+}
+
+func TestWhatIsCountedIsWhatIsNew(t *testing.T) {
+	c := newCloud(1)
+	c.addGroup(alpha, noon.Add(-time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-time.Hour)})
+	at := noon.Add(-time.Minute)
+	for range 2 {
+		c.put(alpha, "authenticator-a", denied(1, at), at, 0)
+	}
+	c.put(alpha, "authenticator-a", denied(1, at), at, 4*time.Minute) // a third twin, late
+	c.put(alpha, "authenticator-a", "garbage \xff", at, 0)
+	c.put(alpha, "authenticator-a", strings.ReplaceAll(denied(2, at), "identity is not mapped", "no such wording"), at, 0)
+	path := dbPath(t)
+	l := begin(t, path, c, nil)
+	l.cycles(t, c, 3)
+	for _, step := range []struct {
+		then                                     int
+		denials, unclassified, unreadable, twins int
+	}{
+		{then: 0, denials: 3, unclassified: 1, unreadable: 1, twins: 2},
+		{then: 30, denials: 4, unclassified: 1, unreadable: 1, twins: 3},
+	} {
+		l.cycles(t, c, step.then)
+		got := [...]int{
+			l.sum(t, "eks_authn_events_total", "outcome", "denied"),
+			l.sum(t, "eks_authn_denials_total", "reason", "unclassified"),
+			l.sum(t, "eks_authn_unreadable_lines_total", "cluster", "alpha"),
+			l.sum(t, "eks_authn_denials_total", "reason", "arn_not_mapped"),
+		}
+		want := [...]int{step.denials, step.unclassified, step.unreadable, step.twins}
+		if got != want {
+			t.Errorf("after %d more cycles: got %v, want %v", step.then, got, want)
+		}
+	}
+	l.end(t)
+
+	again := begin(t, path, c, nil)
+	defer again.end(t)
+	again.cycles(t, c, 3)
+	if got := again.sum(t, "eks_authn_events_total", "outcome", "denied"); got != 0 {
+		t.Errorf("a new life counted %d old lines", got)
+	}
+}
+
+func TestAStreamListedLateIsReadFromItsBeginning(t *testing.T) {
+	c := newCloud(2)
+	g := c.addGroup(alpha, noon.Add(-24*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-24 * time.Hour)})
+	path := dbPath(t)
+	l := begin(t, path, c, nil)
+	l.cycles(t, c, 30)
+	var want []string
+	for i := range 60 {
+		at := noon.Add(time.Duration(i) * time.Minute / 2)
+		c.put(alpha, "authenticator-new", denied(i, at), at, 0)
+		want = append(want, denied(i, at))
+	}
+	g.Streams = append(g.Streams, authlog.Stream{Name: "authenticator-new", Created: noon})
+	l.cycles(t, c, 1)
+	l.end(t)
+	l = begin(t, path, c, nil) // the stretch of the past survives a restart
+	defer l.end(t)
+	l.cycles(t, c, 5)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, l.denials(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAStreamThatFellSilentIsLeftOutOfQueriesUntilItWakes(t *testing.T) {
+	c := newCloud(3)
+	g := c.addGroup(alpha, noon.Add(-48*time.Hour),
+		authlog.Stream{Name: "authenticator-a", Created: noon.Add(-48 * time.Hour), LastIngested: noon},
+		authlog.Stream{Name: "authenticator-old", Created: noon.Add(-48 * time.Hour), LastIngested: noon.Add(-30 * time.Hour)})
+	path := dbPath(t)
+	l := begin(t, path, c, nil)
+	l.cycles(t, c, 15)
+	last := c.asked[len(c.asked)-1]
+	if got := last.Targets[0].Streams; !slices.Equal(got, []string{"authenticator-a"}) {
+		t.Errorf("the last query names %v", got)
+	}
+	l.end(t)
+
+	// It wakes, and CloudWatch tells so only 20 minutes after its first line.
+	l = begin(t, path, c, nil)
+	defer l.end(t)
+	woke := c.now
+	c.put(alpha, "authenticator-old", denied(1, woke), woke, 0)
+	l.cycles(t, c, 20)
+	if got := l.denials(t); len(got) != 0 {
+		t.Fatalf("a silent stream was read: %v", got)
+	}
+	g.Streams[1].LastIngested = woke
+	l.cycles(t, c, 3)
+	if got := l.denials(t); len(got) != 1 {
+		t.Errorf("%d denials of the stream that woke, want 1", len(got))
+	}
+}
+
+func TestAGroupMadeAnewIsReadFromItsCreation(t *testing.T) {
+	c := newCloud(4)
+	g := c.addGroup(alpha, noon.Add(-time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-time.Hour)})
+	l := begin(t, dbPath(t), c, nil)
+	defer l.end(t)
+	c.put(alpha, "authenticator-a", denied(1, noon.Add(-time.Minute)), noon.Add(-time.Minute), 0)
+	l.cycles(t, c, 20)
+	made := c.now
+	*g = authlog.Group{Cluster: alpha, ARN: g.ARN, Class: "STANDARD", Created: made, Streams: []authlog.Stream{{Name: "authenticator-a", Created: made}}}
+	c.lines = nil
+	at := made.Add(time.Second)
+	c.put(alpha, "authenticator-a", denied(2, at), at, 0)
+	l.cycles(t, c, 15)
+	if got := l.denials(t); len(got) != 2 {
+		t.Errorf("%d denials, want the old one and the new one", len(got))
+	}
+	for _, w := range c.asked[len(c.asked)-3:] {
+		if w.From.Before(made.Truncate(time.Second)) {
+			t.Errorf("asked for %v, before the group was made", w.From)
+		}
+	}
+}
+
+func TestOneQueryServesTheGroupsThatStandAtTheSameSecond(t *testing.T) {
+	c := newCloud(5)
+	for i := range 120 {
+		c.addGroup(authlog.Cluster{Name: fmt.Sprintf("c%03d", i), Account: "111122223333", Region: "eu-central-1"},
+			noon.Add(-2*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-2 * time.Hour)})
+	}
+	l := begin(t, dbPath(t), c, nil)
+	defer l.end(t)
+	l.cycles(t, c, 2)
+	c.asked = nil
+	l.cycles(t, c, 1)
+	if len(c.asked) != 1 || len(c.asked[0].Targets) != 120 {
+		t.Errorf("%d windows, want one of 120 targets", len(c.asked))
+	}
+}
+
+func TestAFailedWindowIsNamedAndTriedAgain(t *testing.T) {
+	c := newCloud(6)
+	c.addGroup(alpha, noon.Add(-time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-time.Hour)})
+	l := begin(t, dbPath(t), c, nil)
+	defer l.end(t)
+	c.trips = 1
+	l.cycles(t, c, 2)
+	if l.health.Ready() {
+		t.Error("ready although no window was read")
+	}
+	if got := l.health.Shards()[0]; got.Shard != "111122223333/eu-central-1" || !strings.Contains(got.Error, errLine.Error()) {
+		t.Errorf("health %+v does not name the shard and its error", got)
+	}
+	if got := l.sum(t, "eks_authn_source_errors_total", "error", "other"); got != 2 {
+		t.Errorf("%d errors counted, want 2", got)
+	}
+	c.trips = 0
+	l.cycles(t, c, 1)
+	if got := l.health.Shards()[0]; !l.health.Ready() || got.Error != "" || got.ReadThrough.IsZero() {
+		t.Errorf("after a good cycle: %+v", got)
+	}
+}
+
+func TestCatchingUpGoesInSteps(t *testing.T) {
+	c := newCloud(7)
+	c.addGroup(alpha, noon.Add(-48*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-48 * time.Hour)})
+	l := begin(t, dbPath(t), c, func(cfg *pipeline.Config) { cfg.Lookback = 10 * time.Hour })
+	defer l.end(t)
+	l.cycles(t, c, 1)
+	if len(c.asked) < 10 {
+		t.Fatalf("only %d windows", len(c.asked))
+	}
+	end := c.asked[0].From
+	for _, w := range c.asked {
+		if w.From.After(end) {
+			t.Errorf("a gap from %v to %v", end, w.From)
+		}
+		if d := w.To.Sub(w.From); d > time.Hour {
+			t.Errorf("a window of %v", d)
+		}
+		end = w.To
+	}
+	if !end.Equal(noon) {
+		t.Errorf("read through %v, want %v", end, noon)
+	}
+}
