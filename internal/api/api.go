@@ -36,15 +36,7 @@ type Health interface {
 	// Ready reports whether the store is open and every reachable shard has
 	// had a window read, and the state of each shard. It is quick and safe to
 	// share.
-	Ready() (ok bool, shards []ShardStatus)
-}
-
-// A ShardStatus is how far the reader of one account and region has come.
-type ShardStatus struct {
-	Shard       string    // account/region
-	Ready       bool      // a first window was read
-	Error       string    // why the last attempt failed; empty when it did not
-	ReadThrough time.Time // end of the newest window read; zero: none yet
+	Ready() (ok bool, shards []authlog.ShardStatus)
 }
 
 // Config holds what New builds from. All but Now and Version are needed.
@@ -65,7 +57,7 @@ func New(cfg Config) http.Handler {
 		cfg.Now = time.Now
 	}
 	r := chi.NewRouter()
-	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, recoverPanic, limitTime)
+	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic, limitTime)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })
 	r.MethodNotAllowed(methodNotAllowed)
 

@@ -33,7 +33,7 @@ type fake struct {
 	asked    []authlog.DenialFilter
 
 	ready  bool
-	shards []api.ShardStatus
+	shards []authlog.ShardStatus
 }
 
 func (f *fake) Clusters(ctx context.Context, _ time.Time) ([]authlog.ClusterSummary, error) {
@@ -53,7 +53,7 @@ func (f *fake) Denials(ctx context.Context, q authlog.DenialFilter) ([]authlog.D
 	return f.denials[:min(len(f.denials), q.Limit)], f.err
 }
 
-func (f *fake) Ready() (bool, []api.ShardStatus) { return f.ready, f.shards }
+func (f *fake) Ready() (bool, []authlog.ShardStatus) { return f.ready, f.shards }
 
 // A service is the API on a loopback port.
 type service struct {
@@ -116,7 +116,7 @@ func (s *service) do(t *testing.T, method, path string) reply {
 	return send(t, req)
 }
 
-// send follows no redirect and decodes no compressed body that was asked for.
+// send follows no redirect.
 func send(t *testing.T, req *http.Request) reply {
 	t.Helper()
 	res, err := http.DefaultTransport.RoundTrip(req)
@@ -128,6 +128,19 @@ func send(t *testing.T, req *http.Request) reply {
 		t.Fatal(err)
 	}
 	return reply{res.StatusCode, res.Header, body}
+}
+
+// ask sends a GET with headers, given as name, value, name, value, …
+func (s *service) ask(t *testing.T, path string, headers ...string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header.Add(pair[0], pair[1])
+	}
+	return send(t, req)
 }
 
 func (s *service) get(t *testing.T, path string) reply {

@@ -10,7 +10,7 @@ import (
 
 // healthy answers as long as the process can answer at all.
 func healthy(w http.ResponseWriter, r *http.Request) {
-	replyJSON(w, r, healthyDoc{Healthy: true})
+	reply(w, r, http.StatusOK, jsonDocument(healthyDoc{Healthy: true}))
 }
 
 // ready answers 200 or 503 with the state of every shard.
@@ -21,7 +21,7 @@ func ready(health Health) http.HandlerFunc {
 		if !ok {
 			status = http.StatusServiceUnavailable
 		}
-		reply(w, r, status, "application/json", readyDoc{Ready: ok, Shards: wireShards(shards)})
+		reply(w, r, status, jsonDocument(readyDoc{Ready: ok, Shards: wireShards(shards)}))
 	}
 }
 

@@ -7,14 +7,15 @@ import (
 	"testing"
 	"time"
 
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 func TestReadyNamesEveryShardAndWhatFailed(t *testing.T) {
-	f := &fake{shards: []api.ShardStatus{
+	f := &fake{shards: []authlog.ShardStatus{
 		{Shard: "111122223333/eu-central-1", Ready: true, ReadThrough: now.Add(-time.Minute)},
 		{Shard: "444455556666/us-east-1", Error: "start query: AccessDeniedException"},
 	}}
@@ -43,12 +44,7 @@ func TestHealthyDependsOnNothing(t *testing.T) {
 
 func TestMetricsSpeaksOpenMetricsToWhoAsks(t *testing.T) {
 	s := serveFake(t, &fake{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
-	if got := send(t, req).header.Get("Content-Type"); !strings.HasPrefix(got, "application/openmetrics-text") {
+	if got := s.ask(t, "/metrics", "Accept", "application/openmetrics-text; version=1.0.0").header.Get("Content-Type"); !strings.HasPrefix(got, "application/openmetrics-text") {
 		t.Errorf("Content-Type %q", got)
 	}
 }

@@ -31,6 +31,12 @@ type denialList struct {
 	Next    string   `json:"next,omitempty"` // token of the next page; absent on the last
 }
 
+// A pickedList is a denialList whose denials have the chosen fields alone.
+type pickedList struct {
+	Denials []map[string]any `json:"denials"`
+	Next    string           `json:"next,omitempty"`
+}
+
 type denial struct {
 	ID          string     `json:"id"`
 	Time        time.Time  `json:"time"`
@@ -172,7 +178,7 @@ func wireReason(r *rules.Reason) reason {
 	}
 }
 
-func wireShards(shards []ShardStatus) []shard {
+func wireShards(shards []authlog.ShardStatus) []shard {
 	out := make([]shard, 0, len(shards))
 	for _, s := range shards {
 		out = append(out, shard{Shard: s.Shard, Ready: s.Ready, Error: s.Error, ReadThrough: orNull(s.ReadThrough)})

@@ -26,3 +26,11 @@ type ClusterSummary struct {
 	PrincipalsDenied24h int64
 	ReadThrough         time.Time // zero: no window of it was read yet
 }
+
+// A ShardStatus is how far the reader of one account and region has come.
+type ShardStatus struct {
+	Shard       string    // account/region, or the source's name while the account is not known
+	Ready       bool      // a first window was read
+	Error       string    // what the last attempt failed with; empty when it did not
+	ReadThrough time.Time // the event time up to which all its log groups were read; zero: none yet
+}

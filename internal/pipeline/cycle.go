@@ -40,7 +40,7 @@ func (t *Tail) identify(ctx context.Context) error {
 	}
 	t.shard = s
 	t.reader.Shard(s.Account, s.Region)
-	t.health.set(t.name, func(h *ShardHealth) { h.Shard = s.String() })
+	t.health.set(t.name, func(h *authlog.ShardStatus) { h.Shard = s.String() })
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (t *Tail) report(faults []error) {
 	if !watermark.IsZero() {
 		t.reader.Cursor(t.shard.Account, t.shard.Region, watermark)
 	}
-	t.health.set(t.name, func(h *ShardHealth) {
+	t.health.set(t.name, func(h *authlog.ShardStatus) {
 		h.Error = ""
 		if err := errors.Join(faults...); err != nil {
 			h.Error = authlog.Sanitize(err.Error())

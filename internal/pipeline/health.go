@@ -4,61 +4,44 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 // Health knows how each shard is doing. It is safe for many goroutines.
 type Health struct {
 	mu     sync.Mutex
-	shards map[string]*ShardHealth
-}
-
-// ShardHealth is how one shard is doing.
-type ShardHealth struct {
-	Shard       string    // account/region, or the source's name while the account is unknown
-	Ready       bool      // a first window was read whole
-	Error       string    // what the last cycle failed with; empty when it did not
-	ReadThrough time.Time // the event time up to which all of its log groups were read; zero: none yet
+	shards map[string]*authlog.ShardStatus
 }
 
 // NewHealth builds an empty Health.
-func NewHealth() *Health { return &Health{shards: map[string]*ShardHealth{}} }
-
-// Shards lists the shards by name.
-func (h *Health) Shards() []ShardHealth {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	list := make([]ShardHealth, 0, len(h.shards))
-	for _, s := range h.shards {
-		list = append(list, *s)
-	}
-	slices.SortFunc(list, func(a, b ShardHealth) int { return strings.Compare(a.Shard, b.Shard) })
-	return list
-}
+func NewHealth() *Health { return &Health{shards: map[string]*authlog.ShardStatus{}} }
 
 // Ready says whether every shard that can be reached has read a first window,
-// and at least one has.
-func (h *Health) Ready() bool {
-	ready := false
-	for _, s := range h.Shards() {
-		if !s.Ready && s.Error == "" {
-			return false
-		}
-		ready = ready || s.Ready
+// and at least one has; and how each shard is doing, by name.
+func (h *Health) Ready() (ok bool, shards []authlog.ShardStatus) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	waiting := false
+	for _, s := range h.shards {
+		shards = append(shards, *s)
+		ok = ok || s.Ready
+		waiting = waiting || !s.Ready && s.Error == ""
 	}
-	return ready
+	slices.SortFunc(shards, func(a, b authlog.ShardStatus) int { return strings.Compare(a.Shard, b.Shard) })
+	return ok && !waiting, shards
 }
 
 func (h *Health) add(source string) {
-	h.set(source, func(s *ShardHealth) { s.Shard = source })
+	h.set(source, func(s *authlog.ShardStatus) { s.Shard = source })
 }
 
-func (h *Health) set(source string, change func(*ShardHealth)) {
+func (h *Health) set(source string, change func(*authlog.ShardStatus)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.shards[source]
 	if s == nil {
-		s = &ShardHealth{}
+		s = &authlog.ShardStatus{}
 		h.shards[source] = s
 	}
 	change(s)

@@ -213,10 +213,11 @@ func TestAFailedWindowIsNamedAndTriedAgain(t *testing.T) {
 	defer l.end(t)
 	c.trips = 1
 	l.cycles(t, c, 2)
-	if l.health.Ready() {
+	ready, shards := l.health.Ready()
+	if ready {
 		t.Error("ready although no window was read")
 	}
-	if got := l.health.Shards()[0]; got.Shard != "111122223333/eu-central-1" || !strings.Contains(got.Error, errLine.Error()) {
+	if got := shards[0]; got.Shard != "111122223333/eu-central-1" || !strings.Contains(got.Error, errLine.Error()) {
 		t.Errorf("health %+v does not name the shard and its error", got)
 	}
 	if got := l.sum(t, "eks_authn_source_errors_total", "error", "other"); got != 2 {
@@ -224,7 +225,8 @@ func TestAFailedWindowIsNamedAndTriedAgain(t *testing.T) {
 	}
 	c.trips = 0
 	l.cycles(t, c, 1)
-	if got := l.health.Shards()[0]; !l.health.Ready() || got.Error != "" || got.ReadThrough.IsZero() {
+	ready, shards = l.health.Ready()
+	if got := shards[0]; !ready || got.Error != "" || got.ReadThrough.IsZero() {
 		t.Errorf("after a good cycle: %+v", got)
 	}
 }
