@@ -111,7 +111,7 @@ func checkPlan(t *testing.T, queries []source.Query, targets ...authlog.Target) 
 	}
 	for _, q := range queries {
 		// The comment that a query is found again by needs room too.
-		if len(q.Text) > 10_000-40 {
+		if len(q.Text) > 10_000-41 {
 			t.Errorf("query of %d characters", len(q.Text))
 		}
 		if len(q.Targets) > 50 {

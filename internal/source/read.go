@@ -141,21 +141,22 @@ func (r *reader) attempt(ctx context.Context, j job) (time.Time, error) {
 	if r.cfg.Mode == ModeFilter {
 		return r.filter(ctx, j)
 	}
-	if !j.begun() {
+	if len(j.begun()) == 0 {
 		r.emit(authlog.Page{Targets: j.targets, From: j.from, Through: j.to}, nil)
 		return j.to, nil
 	}
 	return r.query(ctx, j)
 }
 
-// begun reports whether any of the job's log groups was there within its span.
-// CloudWatch refuses a query that ends before its group was made, and has
-// nothing to tell of that time.
-func (j job) begun() bool {
+// begun are the targets whose log group was there within the job's span.
+// CloudWatch refuses a query that ends before one of its groups was made, and
+// has nothing to tell of that time.
+func (j job) begun() []authlog.Target {
+	var there []authlog.Target
 	for _, t := range j.targets {
 		if t.Group.Created.Before(j.to) {
-			return true
+			there = append(there, t)
 		}
 	}
-	return false
+	return there
 }

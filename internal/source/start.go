@@ -22,11 +22,12 @@ const stopTimeout = 10 * time.Second
 // comment of its own, by which DescribeQueries shows whether it came through;
 // then it is taken over, or stopped when ctx has ended.
 func (r *reader) start(ctx context.Context, j job) (id string, err error) {
-	groups := make([]string, len(j.targets))
-	for i, t := range j.targets {
+	targets := j.begun()
+	groups := make([]string, len(targets))
+	for i, t := range targets {
 		groups[i] = t.Group.ARN
 	}
-	text := Text(j.index, names(j.targets), j.limit)
+	text := Text(j.index, names(targets), j.limit)
 	in := &cloudwatchlogs.StartQueryInput{
 		LogGroupIdentifiers: groups,
 		// Insights includes both ends, each a whole second; our spans do not
