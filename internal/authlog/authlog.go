@@ -18,9 +18,9 @@ var ErrNotFound = errors.New("not found")
 // A Cluster is one EKS cluster. Its name is unique only within an account and
 // region, so the three together identify it; the struct is comparable.
 type Cluster struct {
-	Name    string // as in the log group's name
-	Account string // 12 digits
-	Region  string // e.g. eu-central-1
+	Name    string `json:"name"`    // as in the log group's name
+	Account string `json:"account"` // 12 digits
+	Region  string `json:"region"`  // e.g. eu-central-1
 }
 
 // LogGroup is the name of the log group that EKS writes the cluster's control

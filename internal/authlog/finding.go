@@ -18,11 +18,14 @@ type Denial struct {
 
 // A Grant is one admitted request.
 type Grant struct {
-	Cluster   Cluster
-	Time      time.Time
-	Principal Principal // its ARN is empty for accounts that EKS scrubs
-	Username  string    // the Kubernetes user it became
-	Groups    string    // as printed, e.g. "[system:masters]"
+	ID          ID // zero where only its hour is known
+	Cluster     Cluster
+	Time        time.Time
+	Principal   Principal // its ARN is empty for accounts that EKS scrubs
+	Username    string    // the Kubernetes user it became
+	Groups      string    // as printed, e.g. "[system:masters]"
+	STSEndpoint string    // region of STS, or "global", where the line or its STS response names it
+	Raw         string    // the very bytes of the line; empty where only its hour is known
 }
 
 // A Principal is the AWS identity of a request as far as the log tells it.
@@ -66,6 +69,7 @@ type Marker struct {
 	Stream  string
 	Time    time.Time
 	Code    string // a marker code of package rules
+	Msg     string // the log's own words, unescaped; valid UTF-8
 	Raw     string // the very bytes of the line
 }
 
