@@ -99,7 +99,7 @@ func Default() Config {
 		MaxConcurrent: 5,
 		Rates:         Rates{StartQuery: 2, GetResults: 5, Describe: 5, Streams: 12, Filter: 2.5},
 		QueryTimeout:  5 * time.Minute,
-		PollMin:       time.Second,
+		PollMin:       500 * time.Millisecond,
 		PollMax:       5 * time.Second,
 		Retries:       4,
 		Backoff:       2 * time.Second,
