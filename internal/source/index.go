@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// trialSpan is how much event time the two strategies are compared over.
-	trialSpan = time.Minute
+	// trialSpan is how much event time, from the window's front on, the two
+	// strategies are compared over. What becomes visible between their queries
+	// lies behind it.
+	trialSpan = 2 * time.Minute
 	// shortSpan is the longest window that IndexAuto reads by data source.
 	// Longer ones look for what the short ones missed, so they go by stream,
 	// which cannot miss a line of a stream that is listed.
@@ -25,7 +27,7 @@ const (
 const (
 	holdCheaper = 6 * time.Hour
 	holdStream  = 24 * time.Hour
-	holdSilent  = 10 * time.Minute
+	holdSilent  = time.Hour
 )
 
 // verdicts are what trials found out about log groups, by ARN.
@@ -70,7 +72,7 @@ func (s *Source) indexOf(g authlog.Group, span time.Duration) Index {
 	return IndexStream
 }
 
-// trial compares the strategies over the first minute of a batch that was read
+// trial compares the strategies over the first minutes of a batch that was read
 // by stream, if there is a group in it without a verdict. The data source wins
 // a group if it shows the very same lines and its query scanned fewer bytes. Nothing found here reaches the caller.
 func (r *reader) trial(ctx context.Context, j job) {

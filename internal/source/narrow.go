@@ -98,33 +98,32 @@ func oneGroup(err error) bool {
 	return ok && access.Action == "logs:"+opStartQuery
 }
 
-// isolate leaves out the log group that err is about and returns the rest of
-// the job. Where AWS does not name the group, halves of the groups are tried.
+// isolate finds the log group that err is about, leaves it out, and returns
+// what is left of the job. The group that AWS names is read alone, to be sure;
+// where it names none, halves of the groups are tried.
 func (r *reader) isolate(ctx context.Context, j job, err error) job {
-	if i, ok := accused(j.targets, err); ok {
-		guilty, rest := j, j
-		guilty.targets = j.targets[i : i+1]
-		rest.targets = slices.Concat(j.targets[:i], j.targets[i+1:])
-		r.fail(guilty, blame(j.targets[i].Group, err))
-		return rest
+	if len(j.targets) == 1 {
+		r.fail(j, blame(j.targets[0].Group, err))
+		return job{}
 	}
-	mid := len(j.targets) / 2
-	left, right, rest := j, j, j
-	left.targets, right.targets = j.targets[:mid], j.targets[mid:]
-	rest.from = j.to
-	rest.targets = join(r.work(ctx, left), r.work(ctx, right))
-	return rest
+	one, others := j, j
+	if i, ok := accused(j.targets, err); ok {
+		one.targets, others.targets = j.targets[i:i+1], slices.Concat(j.targets[:i], j.targets[i+1:])
+	} else {
+		mid := len(j.targets) / 2
+		one.targets, others.targets = j.targets[:mid], j.targets[mid:]
+	}
+	j.targets = join(r.work(ctx, one), r.work(ctx, others))
+	j.from = j.to
+	return j
 }
 
 // groupName finds log groups in AWS's messages.
 var groupName = regexp.MustCompile(`/aws/eks/[A-Za-z0-9_.-]+/cluster`)
 
-// accused is the index of the one target whose log group AWS's message names.
-// Where there is only one it needs no name.
+// accused is the index of the target whose log group AWS's message names; ok is
+// false unless there is exactly one.
 func accused(targets []authlog.Target, err error) (index int, ok bool) {
-	if len(targets) == 1 {
-		return 0, true
-	}
 	found := 0
 	said := groupName.FindAllString(err.Error(), -1)
 	for i, t := range targets {
