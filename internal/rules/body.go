@@ -2,27 +2,46 @@ package rules
 
 import "strings"
 
-// bodyError takes code word and message out of an STS error body. They are
-// parts of the body, the message with its JSON or XML escapes. Both are empty
-// for a body that is neither JSON nor XML in STS's form, such as the HTML page
-// of a front end.
+// An errorBody is the Error object of an STS error body: the text from its
+// first member on. It is empty for a body that is neither JSON nor XML in
+// STS's form, such as the HTML page of a front end.
 //
 // The JSON form is {"Error":{"Code":…,"Message":…,"Type":…},"RequestId":…};
 // the XML form is <ErrorResponse><Error><Type/><Code/><Message/></Error>….
-func bodyError(body string) (code, message string) {
+type errorBody struct {
+	object string
+	xml    bool
+}
+
+func readBody(body string) errorBody {
 	body = trimSpace(body)
 	switch {
 	case strings.HasPrefix(body, "{"):
-		e := jsonMember(body, "Error")
-		code, message = unquoted(jsonMember(e, "Code")), unquoted(jsonMember(e, "Message"))
+		return errorBody{object: jsonMember(body, "Error")}
 	case strings.HasPrefix(body, "<"):
-		e := xmlElement(body, "<Error>", "</Error>")
-		code, message = xmlElement(e, "<Code>", "</Code>"), xmlElement(e, "<Message>", "</Message>")
+		return errorBody{object: xmlElement(body, "<Error>", "</Error>"), xml: true}
+	}
+	return errorBody{}
+}
+
+// code is the AWS code word, or "".
+func (e errorBody) code() string {
+	code := jsonString(jsonMember(e.object, "Code"))
+	if e.xml {
+		code = xmlElement(e.object, "<Code>", "</Code>")
 	}
 	if !isCodeWord(code) {
-		code = ""
+		return ""
 	}
-	return code, message
+	return code
+}
+
+// message is the sentence beside the code, with its JSON or XML escapes.
+func (e errorBody) message() string {
+	if e.xml {
+		return xmlElement(e.object, "<Message>", "</Message>")
+	}
+	return jsonString(jsonMember(e.object, "Message"))
 }
 
 // isCodeWord tells whether s has the form of an AWS error code, such as
@@ -54,40 +73,38 @@ func xmlElement(s, open, end string) string {
 	return strings.TrimSpace(s)
 }
 
-// jsonMember returns the raw value of the first member of that name of the
-// object at the beginning of s, or "". Names and values deeper in the object,
-// and text inside of strings, are passed over.
+// jsonMember returns what begins with the value of the first member of that
+// name of the object that s begins with, or "". Names and values deeper in the
+// object, and text inside of strings, are passed over.
 func jsonMember(s, name string) string {
 	s, ok := strings.CutPrefix(trimSpace(s), "{")
 	for ok {
 		s = trimSpace(s)
-		n := jsonLen(s)
-		if n == 0 || s[0] != '"' {
-			return ""
-		}
-		key := s[1 : n-1]
-		if s, ok = strings.CutPrefix(trimSpace(s[n:]), ":"); !ok {
+		key := jsonString(s)
+		if s, ok = strings.CutPrefix(trimSpace(s[jsonLen(s):]), ":"); !ok {
 			return ""
 		}
 		s = trimSpace(s)
-		if n = jsonLen(s); n == 0 {
-			return ""
-		}
 		if key == name {
-			return s[:n]
+			return s
 		}
-		s, ok = strings.CutPrefix(trimSpace(s[n:]), ",")
+		s, ok = strings.CutPrefix(trimSpace(s[jsonLen(s):]), ",")
 	}
 	return ""
 }
 
 func trimSpace(s string) string { return strings.TrimLeft(s, " \t\r\n") }
 
-func unquoted(raw string) string {
-	if len(raw) < 2 || raw[0] != '"' {
+// jsonString is the inside of the string that s begins with, still escaped, or
+// "" when s begins with anything else or breaks off.
+func jsonString(s string) string {
+	if s == "" || s[0] != '"' {
 		return ""
 	}
-	return raw[1 : len(raw)-1]
+	if n := stringLen(s); n > 0 {
+		return s[1 : n-1]
+	}
+	return ""
 }
 
 // jsonLen is the length of the JSON value at the beginning of s, or 0 when it
@@ -107,10 +124,12 @@ func jsonLen(s string) int {
 // stringLen is the length of the quoted string that s begins with.
 func stringLen(s string) int {
 	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
+		n := strings.IndexByte(s[i:], '"')
+		if n < 0 {
+			return 0
+		}
+		i += n
+		if bare := strings.TrimRight(s[1:i], `\`); (i-1-len(bare))%2 == 0 {
 			return i + 1
 		}
 	}

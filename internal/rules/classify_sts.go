@@ -11,8 +11,8 @@ type answer struct {
 	endpoint string // a region, or "global"; "" before v0.6.28
 	body     string // as STS or what stands before it sent it
 	bodyless bool   // the text ends before where the body stands: v0.4 and older
+	err      errorBody
 	code     string // the AWS code word in the body
-	message  string // of the body, still escaped
 	cause    string // why there was no answer
 }
 
@@ -109,7 +109,8 @@ func (r *reading) throttled(body string) string {
 
 func (a *answer) read(body string) {
 	a.body = body
-	a.code, a.message = bodyError(body)
+	a.err = readBody(body)
+	a.code = a.err.code()
 }
 
 // reason goes by the code word, and without a known one by the status.
@@ -122,7 +123,7 @@ func (a *answer) reason() string {
 	case "ExpiredToken":
 		return "sts_expired_credentials"
 	case "SignatureDoesNotMatch":
-		return signatureReason(a.message)
+		return signatureReason(a.err.message())
 	case "AccessDenied":
 		return "sts_access_denied"
 	case "RegionDisabled":

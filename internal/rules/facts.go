@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"strconv"
@@ -155,35 +156,38 @@ func goUnquote(s string) string {
 func (f *Facts) answer(a *answer) {
 	f.HTTPStatus, f.AWSCode = a.status, clean(a.code)
 	f.Endpoint = clean(a.endpoint)
-	if a.message != "" {
-		f.message(clean(strings.TrimSpace(unescape(a.body, a.message))))
+	if a.code == "" {
+		f.Detail = cmp.Or(f.Detail, clean(a.body+a.cause))
+	} else {
+		message := a.err.plainMessage()
+		f.message(clean(message))
+		f.RequestID = clean(requestID(a.body))
+		f.ClockOffset = clockOffset(message)
 	}
-	switch {
-	case a.body+a.cause == "":
-	case a.code == "":
-		f.Detail = clean(a.body + a.cause)
-	case strings.HasPrefix(trimSpace(a.body), "{"):
-		f.RequestID = clean(unquoted(jsonMember(a.body, "RequestId")))
-	default:
-		f.RequestID = clean(xmlElement(a.body, "<RequestId>", "</RequestId>"))
-	}
-	f.ClockOffset = clockOffset(a.message)
 	if _, host, ok := strings.Cut(a.cause, "lookup "); ok {
 		host, _, _ = strings.Cut(host, " ")
 		f.Host = clean(strings.TrimSuffix(host, ":"))
 	}
 }
 
-// unescape undoes the escapes of the body that a message was taken from.
-func unescape(body, message string) string {
-	if !strings.HasPrefix(trimSpace(body), "{") {
+// plainMessage is the message without the escapes of its body.
+func (e errorBody) plainMessage() string {
+	message := e.message()
+	if e.xml {
 		return html.UnescapeString(message)
 	}
 	var plain string
-	if err := json.Unmarshal([]byte(`"`+message+`"`), &plain); err != nil {
+	if json.Unmarshal([]byte(`"`+message+`"`), &plain) != nil {
 		return message
 	}
-	return plain
+	return strings.TrimSpace(plain)
+}
+
+func requestID(body string) string {
+	if strings.HasPrefix(trimSpace(body), "<") {
+		return xmlElement(body, "<RequestId>", "</RequestId>")
+	}
+	return jsonString(jsonMember(body, "RequestId"))
 }
 
 // clockOffset reads "Signature expired: A is now earlier than B (NOW - 15
@@ -312,7 +316,7 @@ func (f *Facts) marker(ev *authlog.Event) {
 // different from current mode …".
 func backendMode(text string) string {
 	if object, ok := strings.CutPrefix(text, "changed to "); ok {
-		return unquoted(jsonMember(object, "backendMode"))
+		return jsonString(jsonMember(object, "backendMode"))
 	}
 	text, _ = strings.CutPrefix(text, "changed, ")
 	mode, _, ok := strings.Cut(text, " different from current mode ")

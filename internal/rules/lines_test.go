@@ -26,12 +26,9 @@ const linesDir = "../../testdata/lines"
 // after a reason must hold denials of that reason alone.
 func TestLessons(t *testing.T) {
 	for _, file := range lessons(t) {
-		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		name := lessonName(file)
 		t.Run(name, func(t *testing.T) {
-			ar, err := txtar.ParseFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			ar := archive(t, file)
 			events := read(section(ar, "line"))
 			if want := reasonOf(name); want != "" {
 				checkReason(t, events, want)
@@ -59,6 +56,17 @@ func lessons(t *testing.T) []string {
 	}
 	return files
 }
+
+func archive(t *testing.T, file string) *txtar.Archive {
+	t.Helper()
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ar
+}
+
+func lessonName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".txtar") }
 
 // reasonOf is the longest reason code that a file's name begins with, or "".
 func reasonOf(name string) string {
@@ -169,13 +177,15 @@ func writeStrings(b *strings.Builder, pairs ...string) {
 
 // writeFacts writes the facts that were said, by the names of their fields.
 func writeFacts(b *strings.Builder, f rules.Facts) {
-	v := reflect.ValueOf(f)
-	for i := range v.NumField() {
-		if field := v.Field(i); !field.IsZero() {
-			if field.Kind() == reflect.String || field.Kind() == reflect.Slice {
-				fmt.Fprintf(b, "\t%s: %q\n", v.Type().Field(i).Name, field.Interface())
-			} else {
-				fmt.Fprintf(b, "\t%s: %v\n", v.Type().Field(i).Name, field.Interface())
+	for name, field := range reflect.ValueOf(f).Fields() {
+		switch v := field.Interface().(type) {
+		case string, []string:
+			if !field.IsZero() {
+				fmt.Fprintf(b, "\t%s: %q\n", name.Name, v)
+			}
+		default:
+			if !field.IsZero() {
+				fmt.Fprintf(b, "\t%s: %v\n", name.Name, v)
 			}
 		}
 	}

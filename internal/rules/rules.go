@@ -125,7 +125,7 @@ func ByCode(code string) (Reason, bool) {
 }
 
 // catalogue holds all reasons sorted by code; it is never changed.
-var catalogue = sorted(tokenReasons, hostReasons, stsReasons, mappingReasons, ec2Reasons)
+var catalogue = sorted(tokenReasons, hostReasons, stsReasons, stsFailures, mappingReasons, usernameReasons, ec2Reasons)
 
 func sorted(families ...[]Reason) []Reason {
 	all := slices.Concat(families...)
