@@ -1,0 +1,254 @@
+package awsauth
+
+import (
+	"encoding/json"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// document is what was given: a manifest, or the data alone.
+type document struct {
+	src       string
+	data      map[string]string // as the API server would store it
+	places    map[string]placed // of the values of data
+	keys      []keyAt           // of data, in the order of the file
+	kind      string            // empty when the data alone was given
+	name      string
+	namespace string
+	faults    []refusal      // why the API server or kubectl would refuse it
+	firstLine map[string]int // lines before the value of a key, where lines are counted from there
+}
+
+type keyAt struct {
+	name   string
+	offset int
+}
+
+// refusal is a reason why the whole file never reaches the cluster.
+type refusal struct {
+	message string
+	offset  int
+	fix     string
+}
+
+// read finds aws-auth in what kubectl accepts: YAML or JSON, one object, a
+// list of them, or several documents; or the data of the ConfigMap, or one
+// section's items, without the manifest around.
+func read(src string) *document {
+	var first *document
+	for _, part := range split(src) {
+		d := readOne(src, part.from, part.to)
+		if d == nil {
+			continue
+		}
+		if d.isAWSAuth() {
+			return d
+		}
+		if first == nil || len(first.data)+len(first.faults) == 0 {
+			first = d
+		}
+	}
+	if first == nil {
+		first = &document{src: src}
+	}
+	return first
+}
+
+func (d *document) isAWSAuth() bool {
+	return d.kind == "ConfigMap" && d.name == "aws-auth"
+}
+
+type span struct{ from, to int }
+
+// split cuts at the lines "---", as kubectl does.
+func split(src string) []span {
+	var parts []span
+	from := 0
+	for at := 0; ; {
+		i := strings.Index(src[at:], "\n---")
+		if i < 0 {
+			return append(parts, span{from, len(src)})
+		}
+		parts = append(parts, span{from, at + i + 1})
+		from = at + i + 1
+		at = from
+	}
+}
+
+// readOne gives nil for a document with nothing in it.
+func readOne(src string, from, to int) *document {
+	d := &document{src: src, data: map[string]string{}, places: map[string]placed{}}
+	text := src[from:to]
+	doc, err := toJSON(text)
+	if err != nil && strings.HasPrefix(firstLine(text), "-") {
+		d.readBareItems(nil, cursor{text: text, base: from})
+		return d
+	}
+	if err != nil {
+		d.refuse(from, "the file is no YAML, so kubectl refuses it: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
+		d.syntaxOffset(text, from)
+		return d
+	}
+	var root any
+	if err := json.Unmarshal(doc, &root); err != nil {
+		d.refuse(from, "the file is no JSON, so kubectl refuses it: "+err.Error(), "")
+		return d
+	}
+	if root == nil {
+		return nil
+	}
+	c := cursor{lines: linesOf(text), text: text, base: from}
+	c.node = parseNode(text)
+	d.readRoot(root, c)
+	return d
+}
+
+func (d *document) refuse(offset int, message, fix string) {
+	d.faults = append(d.faults, refusal{message: message, offset: offset, fix: fix})
+}
+
+// syntaxOffset moves the last refusal to where the parser with places stops.
+func (d *document) syntaxOffset(text string, base int) {
+	if at, ok := errorOffset(text); ok {
+		d.faults[len(d.faults)-1].offset = base + at
+	}
+}
+
+// readRoot tells the forms apart.
+func (d *document) readRoot(root any, c cursor) {
+	switch v := root.(type) {
+	case []any:
+		d.readBareItems(v, c)
+	case map[string]any:
+		if items, ok := v["items"].([]any); ok && strings.HasSuffix(str(v["kind"]), "List") {
+			d.readList(items, c.at("items"))
+			return
+		}
+		if v["kind"] == nil && v["data"] == nil {
+			d.readData(v, c)
+			return
+		}
+		d.readManifest(v, c)
+	default:
+		d.refuse(c.offset(), "this is neither a ConfigMap nor its data", "")
+	}
+}
+
+func (d *document) readManifest(v map[string]any, c cursor) {
+	d.kind = str(v["kind"])
+	if d.kind == "" {
+		d.kind = "ConfigMap"
+		d.refuse(c.offset(), "the manifest has no kind, so kubectl refuses it", "kind: ConfigMap")
+	}
+	meta, _ := v["metadata"].(map[string]any)
+	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
+	switch data := v["data"].(type) {
+	case nil:
+	case map[string]any:
+		d.readData(data, c.at("data"))
+	default:
+		d.refuse(c.at("data").offset(), "data is no mapping, so the API server refuses the ConfigMap", "")
+	}
+}
+
+func (d *document) readList(items []any, c cursor) {
+	for i, it := range items {
+		v, _ := it.(map[string]any)
+		meta, _ := v["metadata"].(map[string]any)
+		if str(v["kind"]) == "ConfigMap" && str(meta["name"]) == "aws-auth" {
+			d.readManifest(v, c.index(i))
+			return
+		}
+	}
+}
+
+// readData takes the keys in the order of the file, so that of a doubled key
+// the last one counts, as it does for kubectl.
+func (d *document) readData(data map[string]any, c cursor) {
+	seen := map[string]bool{}
+	for _, k := range c.keys() {
+		d.keys = append(d.keys, keyAt{k.Value, c.offsetOf(k)})
+		seen[k.Value] = true
+	}
+	for name, v := range data {
+		if !seen[name] {
+			d.keys = append(d.keys, keyAt{name, c.offset()})
+		}
+		d.readValue(name, v, c.at(name))
+	}
+}
+
+func (d *document) readValue(name string, v any, c cursor) {
+	switch v := v.(type) {
+	case nil:
+		d.data[name] = ""
+		d.places[name] = placed{base: c.offset()}
+	case string:
+		d.data[name] = v
+		d.places[name] = c.scalar(v)
+	default:
+		d.refuse(c.offset(), name+" is no text, so the API server refuses the ConfigMap: the bar after the key is missing", name+": |")
+		d.readNested(name, c)
+	}
+}
+
+// readNested takes what stands under a key without its bar as if the bar were
+// there, so that its other faults show in the same run.
+func (d *document) readNested(name string, c cursor) {
+	if c.node == nil || c.node.Style&yaml.FlowStyle != 0 {
+		return
+	}
+	from := c.lines.offset(c.node.Line, 1)
+	to := len(c.text)
+	for i := c.node.Line; i < len(c.lines.start); i++ {
+		line := c.lines.line(i)
+		rest := strings.TrimLeft(line, " ")
+		if rest != "" && (len(line)-len(rest) < c.node.Column-1 || len(line)-len(rest) == c.node.Column-1 && !strings.HasPrefix(rest, "-")) {
+			to = c.lines.start[i]
+			break
+		}
+	}
+	p := whole(c.text[from:to])
+	for i := range p.at {
+		p.at[i] += c.base + from
+	}
+	d.data[name], d.places[name] = p.s, p
+}
+
+// firstLine is the first line with anything in it but a comment.
+func firstLine(text string) string {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line != "---" && !strings.HasPrefix(line, "#") {
+			return line
+		}
+	}
+	return ""
+}
+
+// readBareItems takes a list of items as the section that its keys tell of.
+func (d *document) readBareItems(items []any, c cursor) {
+	section := MapRoles
+	for _, it := range items {
+		v, ok := it.(map[string]any)
+		if !ok {
+			continue
+		}
+		for k := range v {
+			if strings.EqualFold(k, "userarn") {
+				section = MapUsers
+			}
+		}
+	}
+	p := whole(c.text)
+	for i := range p.at {
+		p.at[i] += c.base
+	}
+	d.data[section], d.places[section] = p.s, p
+	d.keys = []keyAt{{section, c.base}}
+}
+
+func str(v any) string {
+	s, _ := v.(string)
+	return s
+}

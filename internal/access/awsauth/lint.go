@@ -1,0 +1,222 @@
+package awsauth
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Options is what is known beside the file. Zero fields are not known.
+type Options struct {
+	File      string   // name of the file, for the reports
+	Mode      string   // authentication mode of the cluster: API, API_AND_CONFIG_MAP or CONFIG_MAP
+	Account   string   // of the cluster
+	Partition string   // of the cluster, e.g. aws-cn
+	Granted   []string // canonical ARNs that got in lately, see Report.LockedOut
+}
+
+// A Report is what Lint found.
+type Report struct {
+	File     string    `json:"file,omitempty"`
+	Findings []Finding `json:"findings"` // by line
+	// LockedOut are those of Options.Granted whom the file denies.
+	LockedOut []Lockout `json:"locked_out,omitempty"`
+	// Refused says that the file never reaches the cluster.
+	Refused bool `json:"refused"`
+	// Mappings is what the authenticator would hold.
+	Mappings Mappings `json:"-"`
+}
+
+// Failed says whether anything is an error: the file must not be applied.
+func (r *Report) Failed() bool {
+	return len(r.LockedOut) > 0 || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == SeverityError })
+}
+
+// Lint reads a file as kubectl takes it (a ConfigMap, a list or several
+// documents with one among them, YAML or JSON) or the ConfigMap's data alone,
+// and says all that is wrong with it.
+func Lint(src []byte, o Options) *Report {
+	return lint(read(string(src)), &o)
+}
+
+// LintData is Lint on the data of a ConfigMap that was read from a cluster.
+// Lines and columns are those of the value of the finding's section.
+func LintData(data map[string]string, o Options) *Report {
+	d := &document{kind: "ConfigMap", name: "aws-auth", namespace: "kube-system", data: data, places: map[string]placed{}, firstLine: map[string]int{}}
+	var src strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		d.firstLine[name] = strings.Count(src.String(), "\n")
+		p := whole(data[name])
+		for i := range p.at {
+			p.at[i] += src.Len()
+		}
+		d.places[name] = p
+		d.keys = append(d.keys, keyAt{name, src.Len()})
+		src.WriteString(data[name] + "\n")
+	}
+	d.src = src.String()
+	return lint(d, &o)
+}
+
+func lint(d *document, o *Options) *Report {
+	l := &linter{o: o, d: d, lines: linesOf(d.src)}
+	l.file()
+	for _, section := range [...]string{MapRoles, MapUsers} {
+		l.section(section)
+	}
+	l.duplicateARNs()
+	l.accounts()
+	r := &Report{File: o.File, Mappings: Parse(d.data), Refused: len(d.faults) > 0}
+	l.unexplained(r.Mappings.Errors)
+	l.empty(&r.Mappings)
+	slices.SortStableFunc(l.found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Code, b.Code))
+	})
+	r.Findings = l.found
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	if !r.Refused && o.Mode != modeAPI {
+		r.LockedOut = l.lockedOut(&r.Mappings, o.Granted)
+	}
+	return r
+}
+
+const modeAPI = "API"
+
+// linter gathers the findings of one file.
+type linter struct {
+	o       *Options
+	d       *document
+	lines   lines
+	found   []Finding
+	entries []entry // every item that could be read, the dropped ones too
+}
+
+// add keeps a finding whose wrong text stands in [from, to) of the file.
+func (l *linter) add(f Finding, from, to int) {
+	f.Line, f.Column = l.lines.position(from)
+	endLine, endColumn := l.lines.position(max(from, to))
+	f.Source = l.lines.line(f.Line - 1)
+	if endLine != f.Line {
+		_, endColumn = l.lines.position(l.lines.end(f.Line - 1))
+	}
+	f.EndColumn = max(endColumn, f.Column+1)
+	f.Line -= l.d.firstLine[f.Section]
+	f.Source = printable(f.Source)
+	f.Message = printable(f.Message)
+	f.Effect = printable(f.Effect)
+	l.found = append(l.found, f)
+}
+
+// addIn is add for the bytes [from, to) of a placed text.
+func (l *linter) addIn(f Finding, p placed, from, to int) {
+	if p.at == nil {
+		l.add(f, p.base, p.base)
+		return
+	}
+	if f.Wrong == "" && from < to {
+		f.Wrong = strconv.Quote(p.s[from:to])
+	}
+	l.add(f, p.offset(from), p.offset(to))
+}
+
+// last is a copy of the newest finding.
+func (l *linter) last() *Finding {
+	f := l.found[len(l.found)-1]
+	return &f
+}
+
+// file checks what stands around the sections.
+func (l *linter) file() {
+	for _, r := range l.d.faults {
+		l.add(Finding{
+			Code: CodeRefused, Item: -1, Message: r.message, Corrected: r.fix,
+			Effect: "the file changes nothing: the cluster keeps the aws-auth it has",
+		}, r.offset, r.offset)
+	}
+	if len(l.d.faults) == 0 && l.d.kind != "" && (!l.d.isAWSAuth() || l.d.namespace != "kube-system" && l.d.namespace != "") {
+		l.add(Finding{
+			Code: CodeWrongName, Item: -1,
+			Message: fmt.Sprintf("this is %s %q in namespace %q", l.d.kind, l.d.name, l.d.namespace),
+			Effect:  "nobody reads it: only the ConfigMap aws-auth in kube-system counts", Corrected: "metadata:\n  name: aws-auth\n  namespace: kube-system\n",
+		}, 0, 0)
+	}
+	if l.o.Mode == modeAPI {
+		l.add(Finding{
+			Code: CodeIgnored, Severity: SeverityWarning, Item: -1,
+			Message: "the cluster's authentication mode is API", Effect: "nothing in this file counts: grant by access entries",
+		}, 0, 0)
+	}
+	l.dataKeys()
+}
+
+// dataKeys checks the keys of the data.
+func (l *linter) dataKeys() {
+	seen := map[string]int{}
+	for _, k := range l.d.keys {
+		seen[k.name]++
+		if seen[k.name] == 2 {
+			l.add(Finding{
+				Code: CodeDuplicateKey, Section: k.name, Item: -1, Wrong: strconv.Quote(k.name), Message: k.name + " stands twice in data",
+				Effect: "the first one is lost: " + dropEffect(k.name),
+			}, k.offset, k.offset+len(k.name))
+		}
+		if k.name == MapRoles || k.name == MapUsers || k.name == MapAccounts {
+			continue
+		}
+		f := Finding{
+			Code: CodeWrongDataKey, Severity: SeverityInfo, Section: k.name, Item: -1, Wrong: strconv.Quote(k.name),
+			Message: "the authenticator does not read this key", Effect: "ignored",
+		}
+		if want := nearestKey(k.name, []string{MapRoles, MapUsers, MapAccounts}); want != "" && l.d.data[k.name] != "" {
+			f.Severity, f.Corrected = SeverityError, want+": |"
+			f.Message = "the key is " + want + ", in this very case"
+			f.Effect = "ignored without a word: " + dropEffect(want)
+		}
+		l.add(f, k.offset, k.offset+len(k.name))
+	}
+}
+
+// dropEffect says what is lost with a whole section.
+func dropEffect(section string) string {
+	switch section {
+	case MapRoles:
+		return "drops all role mappings, nodes included"
+	case MapUsers:
+		return "drops all user mappings"
+	}
+	return "drops all account mappings"
+}
+
+// unexplained makes sure that no error of the authenticator is passed over.
+func (l *linter) unexplained(errs []ParseError) {
+	for _, e := range errs {
+		if slices.ContainsFunc(l.found, func(f Finding) bool {
+			return f.Section == e.Section && f.Severity != SeverityInfo && (e.Item < 0 || f.Item < 0 || f.Item == e.Item)
+		}) {
+			continue
+		}
+		f := Finding{Code: CodeWrongType, Severity: SeverityError, Section: e.Section, Item: e.Item, Message: e.Err.Error(), Effect: "what is wrong is lost, the rest stays"}
+		switch e.Kind {
+		case ErrorSyntax:
+			f.Code, f.Effect = CodeNotYAML, dropEffect(e.Section)
+		case ErrorItem:
+			f.Code, f.Effect = CodeBadItem, "the item is dropped"
+		case ErrorType:
+		}
+		l.addIn(f, l.d.places[e.Section], 0, 0)
+	}
+}
+
+func (l *linter) empty(m *Mappings) {
+	if len(l.d.faults) == 0 && len(l.found) == 0 && len(m.Roles)+len(m.Users)+len(m.Accounts) == 0 {
+		l.add(Finding{
+			Code: CodeEmpty, Severity: SeverityWarning, Item: -1, Message: "the ConfigMap maps nobody",
+			Effect: "who came in by aws-auth is locked out, nodes included",
+		}, 0, 0)
+	}
+}

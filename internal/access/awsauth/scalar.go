@@ -1,0 +1,236 @@
+package awsauth
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// align finds the place of each byte of a scalar's value in the text it was
+// written in, from the offset where the scalar opens. It undoes quoting,
+// folding and indentation of all five styles beside the known value, and gives
+// nil where the two do not fit: a place is then unknown rather than wrong.
+func align(src string, open int, style yaml.Style, value string) []int {
+	a := aligner{src: src, pos: open, value: value, at: make([]int, 0, len(value)+1)}
+	ok := false
+	switch {
+	case style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		ok = a.header() && a.block()
+	case style&yaml.DoubleQuotedStyle != 0:
+		a.pos++
+		ok = a.flow('"')
+	case style&yaml.SingleQuotedStyle != 0:
+		a.pos++
+		ok = a.flow('\'')
+	default:
+		ok = a.flow(0)
+	}
+	if !ok || len(a.at) != len(value) {
+		return nil
+	}
+	return append(a.at, a.pos)
+}
+
+type aligner struct {
+	src    string
+	pos    int // in src
+	value  string
+	at     []int // places of value[:len(at)]
+	indent int   // of a block scalar
+}
+
+// put places the next n bytes of the value here and moves on by width in src.
+func (a *aligner) put(n, width int) {
+	for range n {
+		a.at = append(a.at, a.pos)
+	}
+	a.pos += width
+}
+
+// brk is the length of the line break at pos, or 0.
+func (a *aligner) brk() int {
+	rest := a.src[min(a.pos, len(a.src)):]
+	switch {
+	case strings.HasPrefix(rest, "\r\n"):
+		return 2
+	case rest != "" && (rest[0] == '\n' || rest[0] == '\r'):
+		return 1
+	}
+	return 0
+}
+
+// header steps over "|2-" and what follows it on the line, and finds how far
+// the content is indented: by as much as its first line that is not blank has
+// more blanks in the text than in the value.
+func (a *aligner) header() bool {
+	for a.pos < len(a.src) && a.brk() == 0 {
+		a.pos++
+	}
+	a.pos += a.brk()
+	a.indent = max(0, leading(a.src[min(a.pos, len(a.src)):])-leading(a.value))
+	return true
+}
+
+// leading counts the blanks before the first character that is none, on the
+// line where that stands.
+func leading(s string) int {
+	n := 0
+	for i := range len(s) {
+		switch s[i] {
+		case ' ':
+			n++
+		case '\n', '\r':
+			n = 0
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// block aligns a literal or folded scalar. Breaks come in runs: a run as long
+// as the value's was kept, one that is longer by one was folded.
+func (a *aligner) block() bool {
+	a.skipIndent()
+	for len(a.at) < len(a.value) {
+		next := a.value[len(a.at)]
+		if a.brk() > 0 && (next == '\n' || next == ' ') {
+			if !a.foldBlock() {
+				return false
+			}
+			continue
+		}
+		if a.pos >= len(a.src) || a.src[a.pos] != next {
+			return next == '\n' && a.pos >= len(a.src) && a.finish()
+		}
+		a.put(1, 1)
+	}
+	return true
+}
+
+// finish places the break that YAML adds to a last line without one.
+func (a *aligner) finish() bool {
+	a.put(1, 0)
+	return len(a.at) == len(a.value)
+}
+
+func (a *aligner) skipIndent() {
+	for n := 0; n < a.indent && a.pos < len(a.src) && a.src[a.pos] == ' '; n++ {
+		a.pos++
+	}
+}
+
+func (a *aligner) foldBlock() bool {
+	want := 0 // breaks in the value
+	for i := len(a.at); i < len(a.value) && a.value[i] == '\n'; i++ {
+		want++
+	}
+	if want == 0 { // one break became a blank
+		a.put(1, a.brk())
+		a.skipIndent()
+		return true
+	}
+	have, save := 0, a.pos
+	for a.brk() > 0 {
+		have++
+		a.pos += a.brk()
+		a.skipIndent()
+	}
+	a.pos = save
+	if have > want && len(a.at)+want < len(a.value) {
+		a.pos += a.brk() // the first of the run was folded away
+		a.skipIndent()
+	}
+	for range want {
+		n := a.brk()
+		if n == 0 {
+			return false
+		}
+		a.put(1, n)
+		a.skipIndent()
+	}
+	return true
+}
+
+// flow aligns a plain or quoted scalar; quote is 0 for a plain one.
+func (a *aligner) flow(quote byte) bool {
+	for len(a.at) < len(a.value) {
+		if a.pos >= len(a.src) {
+			return false
+		}
+		if quote == '"' && a.src[a.pos] == '\\' {
+			if !a.escape() {
+				return false
+			}
+			continue
+		}
+		next := a.value[len(a.at)]
+		if (next == ' ' || next == '\n') && a.atFold() {
+			a.foldFlow()
+			continue
+		}
+		if a.src[a.pos] != next {
+			return false
+		}
+		if quote == '\'' && next == '\'' {
+			a.put(1, 2)
+			continue
+		}
+		a.put(1, 1)
+	}
+	return true
+}
+
+// atFold says whether nothing but blanks stands between here and a break.
+func (a *aligner) atFold() bool {
+	rest := strings.TrimLeft(a.src[a.pos:], " \t")
+	return rest != "" && (rest[0] == '\n' || rest[0] == '\r')
+}
+
+// foldFlow places what a stretch of blanks and breaks became: one blank, or
+// one break fewer than there were.
+func (a *aligner) foldFlow() {
+	n := 1
+	if a.value[len(a.at)] == '\n' {
+		for len(a.at)+n < len(a.value) && a.value[len(a.at)+n] == '\n' {
+			n++
+		}
+	}
+	rest := a.src[a.pos:]
+	a.put(n, len(rest)-len(strings.TrimLeft(rest, " \t\r\n")))
+}
+
+var escapes = map[byte]string{
+	'0': "\x00", 'a': "\a", 'b': "\b", 't': "\t", '\t': "\t", 'n': "\n", 'v': "\v", 'f': "\f", 'r': "\r",
+	'e': "\x1b", ' ': " ", '"': "\"", '\'': "'", '/': "/", '\\': "\\", 'N': "\u0085", '_': "\u00a0", 'L': "\u2028", 'P': "\u2029",
+}
+
+// escape places what one backslash sequence stands for.
+func (a *aligner) escape() bool {
+	rest := a.src[a.pos+1:]
+	if rest == "" {
+		return false
+	}
+	if rest[0] == '\n' || rest[0] == '\r' { // the line goes on
+		a.pos += 1 + len(rest) - len(strings.TrimLeft(rest, " \t\r\n"))
+		return true
+	}
+	text, width := escapes[rest[0]], 2
+	if digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[rest[0]]; digits > 0 {
+		if len(rest) < 1+digits {
+			return false
+		}
+		code, err := strconv.ParseUint(rest[1:1+digits], 16, 32)
+		if err != nil || !utf8.ValidRune(rune(code)) {
+			return false
+		}
+		text, width = string(rune(code)), 2+digits
+	}
+	if text == "" || !strings.HasPrefix(a.value[len(a.at):], text) {
+		return false
+	}
+	a.put(len(text), width)
+	return true
+}

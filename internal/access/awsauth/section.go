@@ -1,0 +1,208 @@
+package awsauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+)
+
+// An entry is one item as far as it can be read.
+type entry struct {
+	section  string
+	item     int
+	arn      placed
+	username string
+	groups   []string
+	lost     *Finding // why the authenticator does not have it, if so; a copy
+}
+
+// itemText is an item as it is written; what is empty is left out.
+type itemText struct {
+	RoleARN  string   `yaml:"rolearn,omitempty"`
+	UserARN  string   `yaml:"userarn,omitempty"`
+	Username string   `yaml:"username,omitempty"`
+	Groups   []string `yaml:"groups,omitempty"`
+}
+
+// yaml writes the item as it should stand, with another ARN.
+func (e *entry) yaml(arn string) string {
+	it := itemText{RoleARN: arn, Username: e.username, Groups: e.groups}
+	if e.section == MapUsers {
+		it.RoleARN, it.UserARN = "", arn
+	}
+	out, err := yamlv2.Marshal([]itemText{it})
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+// mended writes the item with its ARN as far as that can be corrected.
+func (e *entry) mended(o *Options) string {
+	if fixed := correct(e.arn.s, o); fixed != "" {
+		return e.yaml(fixed)
+	}
+	return e.yaml(e.arn.s)
+}
+
+// section checks one of the two lists of items.
+func (l *linter) section(name string) {
+	p, ok := l.d.places[name]
+	if !ok || skippable(p.s) {
+		return
+	}
+	var lost *Finding
+	doc, err := toJSON(p.s)
+	if err != nil {
+		mended := l.syntax(name, p, err)
+		lost = l.last()
+		if mended.s == "" {
+			return
+		}
+		p = mended
+		if doc, err = toJSON(p.s); err != nil {
+			return
+		}
+	}
+	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
+	var items []json.RawMessage
+	if err := json.Unmarshal(doc, &items); err != nil {
+		l.notAList(name, p, c, err)
+		return
+	}
+	for i, raw := range items {
+		it := &itemLint{l: l, p: p, c: c.index(i), section: name, index: i, lost: lost}
+		it.check(raw)
+	}
+}
+
+// notAList reports a section whose top is something else.
+func (l *linter) notAList(name string, p placed, c cursor, err error) {
+	f := Finding{
+		Code: CodeNotAList, Section: name, Item: -1, Effect: dropEffect(name),
+		Message: "the section is no list: each item begins with a dash",
+	}
+	if _, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // as it comes from encoding/json
+		f.Code, f.Message = CodeNotYAML, "text that opens with a brace is read as JSON, and this is none: "+err.Error()
+	}
+	var items []string
+	for _, draft := range drafts(c, name) {
+		items = append(items, draft.mended(l.o))
+	}
+	f.Corrected = strings.Join(items, "")
+	at := c.lines.offset(1, 1)
+	if c.node != nil {
+		at = c.lines.offset(c.node.Line, c.node.Column)
+	}
+	l.addIn(f, p, at, at)
+}
+
+// drafts reads the keys of a mapping in the order of the file and begins a new
+// item wherever a key comes again: what was meant where a dash is missing.
+func drafts(c cursor, section string) []entry {
+	var out []entry
+	seen := map[string]bool{}
+	for _, k := range c.keys() {
+		name := strings.ToLower(k.Value)
+		if len(out) == 0 || seen[name] {
+			out = append(out, entry{section: section})
+			clear(seen)
+		}
+		seen[name] = true
+		e, v := &out[len(out)-1], c.valueOf(k)
+		switch name {
+		case "rolearn", "userarn":
+			e.arn.s = v.Value
+		case "username":
+			e.username = v.Value
+		case "groups":
+			for _, g := range v.Content {
+				e.groups = append(e.groups, g.Value)
+			}
+		}
+	}
+	return out
+}
+
+// duplicateARNs reports items that hide one another.
+func (l *linter) duplicateARNs() {
+	last := map[string]int{}
+	for i := range l.entries {
+		e := &l.entries[i]
+		if e.lost != nil || e.arn.s == "" {
+			continue
+		}
+		key := e.section + "\x00" + strings.ToLower(e.arn.s)
+		j, ok := last[key]
+		last[key] = i
+		if !ok {
+			continue
+		}
+		first := &l.entries[j]
+		f := Finding{
+			Code: CodeDuplicateARN, Severity: SeverityWarning, Section: e.section, Item: e.item, Wrong: strconv.Quote(e.arn.s),
+			Message: fmt.Sprintf("item %d has this ARN already", first.item+1),
+			Effect:  fmt.Sprintf("item %d is never used: the last one counts", first.item+1),
+		}
+		if e.section == MapUsers && first.arn.s != e.arn.s {
+			f.Effect = "the two differ in case, and the authenticator picks one at random for each request"
+		} else if first.username == e.username && strings.Join(first.groups, "\x00") == strings.Join(e.groups, "\x00") {
+			f.Severity, f.Effect = SeverityInfo, "none: the two are equal"
+		}
+		l.addIn(f, e.arn, 0, len(e.arn.s))
+	}
+}
+
+// accounts checks mapAccounts.
+func (l *linter) accounts() {
+	p, ok := l.d.places[MapAccounts]
+	if !ok || skippable(p.s) {
+		return
+	}
+	var accounts []string
+	err := yamlv2.Unmarshal([]byte(p.s), &accounts)
+	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
+	if err != nil {
+		f := Finding{Code: CodeWrongType, Section: MapAccounts, Item: -1, Message: err.Error(), Effect: "accounts of another form are lost", Corrected: "- \"111122223333\"\n"}
+		if len(accounts) == 0 {
+			f.Effect = dropEffect(MapAccounts)
+		}
+		at := c.lines.offset(1, 1)
+		if off, ok := errorOffset(p.s); ok {
+			f.Code, at = CodeNotYAML, off
+		}
+		l.addIn(f, p, at, at)
+		return
+	}
+	for i, a := range accounts {
+		if accountID.MatchString(a) {
+			continue
+		}
+		l.accountFault(p, c.index(i), i, a)
+	}
+}
+
+func (l *linter) accountFault(p placed, c cursor, i int, account string) {
+	at := 0
+	if c.node != nil {
+		at = c.lines.offset(c.node.Line, c.node.Column)
+	}
+	f := Finding{
+		Code: CodeBadAccount, Section: MapAccounts, Item: i, Wrong: strconv.Quote(account),
+		Message: accountMessage(account), Effect: "matches nobody",
+	}
+	if digits := strings.Map(keepDigits, account); accountID.MatchString(digits) {
+		f.Corrected = "- \"" + digits + "\"\n"
+	}
+	l.addIn(f, p, at, at+len(account))
+}
+
+func keepDigits(r rune) rune {
+	if r < '0' || r > '9' {
+		return -1
+	}
+	return r
+}

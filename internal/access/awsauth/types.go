@@ -1,0 +1,93 @@
+package awsauth
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// values reads the fields of the item and reports those of the wrong type,
+// which the authenticator leaves out.
+func (it *itemLint) values(fields map[string]json.RawMessage) *SSO {
+	doc, err := json.Marshal(fields)
+	if err != nil {
+		return nil
+	}
+	arn, username, groups, sso := decodeItem(doc, it.section)
+	if arn != "" {
+		it.e.arn = it.text(arnKey(it.section), arn)
+	}
+	it.e.username, it.e.groups = username, groups
+	for name, raw := range fields {
+		switch strings.ToLower(name) {
+		case arnKey(it.section), "username", "userid":
+			it.wantText(name, raw)
+		case "groups":
+			it.wantGroups(name, raw)
+		case "sso":
+			if _, ok := anyOf(raw).(map[string]any); !ok && anyOf(raw) != nil && it.section == MapRoles {
+				it.wrongType(name, "sso is a mapping of permissionSetName and accountID", "the item is dropped", "")
+			}
+		}
+	}
+	return sso
+}
+
+func anyOf(raw json.RawMessage) any {
+	var v any
+	_ = json.Unmarshal(raw, &v) // it is a part of valid JSON
+	return v
+}
+
+func (it *itemLint) wrongType(name, message, effect, corrected string) {
+	v, ok := it.c.fold(name)
+	at := it.start()
+	if ok && v.node != nil {
+		at = v.lines.offset(v.node.Line, v.node.Column)
+	}
+	end := at
+	if ok && v.node != nil {
+		end += len(v.node.Value)
+	}
+	it.add(Finding{Code: CodeWrongType, Message: message, Effect: effect, Corrected: corrected}, it.p, at, min(end, len(it.p.s)))
+}
+
+func (it *itemLint) wantText(name string, raw json.RawMessage) {
+	switch v := anyOf(raw).(type) {
+	case string, nil:
+	default:
+		effect := "the value is lost"
+		if strings.EqualFold(name, arnKey(it.section)) {
+			effect, it.dropped = "the item is dropped", true
+		}
+		quoted := ""
+		switch v.(type) {
+		case float64, bool:
+			quoted = name + `: "` + string(raw) + "\"\n"
+		}
+		it.wrongType(name, name+" is no text", effect, quoted)
+	}
+}
+
+func (it *itemLint) wantGroups(name string, raw json.RawMessage) {
+	switch v := anyOf(raw).(type) {
+	case nil:
+	case []any:
+		for _, g := range v {
+			if _, ok := g.(string); !ok && g != nil {
+				it.wrongType(name, "a group is no text", "that group is lost", "")
+				return
+			}
+		}
+	case string:
+		mended := it.e
+		mended.groups = splitGroups(v)
+		it.wrongType(name, "groups is a text, not a list", "the groups are lost; the principal gets in without any", mended.mended(it.l.o))
+	default:
+		it.wrongType(name, "groups is no list", "the groups are lost; the principal gets in without any", "")
+	}
+}
+
+// splitGroups takes the groups out of a text such as "a, b" or "- a - b".
+func splitGroups(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || hidden(r) || r == '[' || r == ']' })
+}
