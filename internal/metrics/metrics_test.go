@@ -1,0 +1,107 @@
+package metrics_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/eks-authlog/eks-authlog/internal/metrics"
+)
+
+// The list is an API: dashboards and alerts read it.
+const api = `
+eks_authn_aws_calls_total counter account,operation,region,result
+eks_authn_build_info gauge goversion,revision,version
+eks_authn_cursor_timestamp_seconds gauge account,region
+eks_authn_denials_total counter account,cluster,reason,region
+eks_authn_events_total counter account,cluster,outcome,region
+eks_authn_last_event_timestamp_seconds gauge account,cluster,region
+eks_authn_line_lateness_seconds histogram account,region
+eks_authn_queries_total counter account,region,status
+eks_authn_query_cost_usd_total counter account,region
+eks_authn_query_duration_seconds histogram account,region
+eks_authn_query_overflows_total counter account,region
+eks_authn_query_scanned_bytes_total counter account,region
+eks_authn_query_skipped_bytes_total counter account,region
+eks_authn_source_errors_total counter account,error,region
+eks_authn_unclassified_denials_total counter account,cluster,region
+eks_authn_unreadable_lines_total counter account,cluster,region
+`
+
+func TestNamesTypesAndLabels(t *testing.T) {
+	reg := metrics.NewRegistry("v1", "abc")
+	lines := metrics.NewLines(reg, []string{"denied"}, []string{"arn_not_mapped"})
+	reader := metrics.NewReader(reg)
+	c := lines.Cluster("prod", "111122223333", "eu-central-1")
+	c.Event("denied", time.Unix(1, 0))
+	c.Late(time.Second)
+	reader.Shard("111122223333", "eu-central-1")
+	reader.Call("111122223333", "eu-central-1", "StartQuery", errors.New("no"))
+	reader.Query("111122223333", "eu-central-1", "complete", time.Second, 1, 2, 3)
+	reader.Overflow("111122223333", "eu-central-1")
+	reader.Cursor("111122223333", "eu-central-1", time.Unix(1, 0))
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	foreign := 0
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "eks_authn_") {
+			foreign++
+			continue
+		}
+		var labels []string
+		for _, p := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, p.GetName())
+		}
+		slices.Sort(labels)
+		got = append(got, fmt.Sprintf("%s %s %s", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ",")))
+		if f.GetHelp() == "" {
+			t.Errorf("%s has no help", f.GetName())
+		}
+	}
+	if diff := cmp.Diff(strings.Split(strings.TrimSpace(api), "\n"), got); diff != "" {
+		t.Error(diff)
+	}
+	if foreign == 0 {
+		t.Error("no Go or process metrics")
+	}
+	problems, err := testutil.GatherAndLint(reg)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v %v", problems, err)
+	}
+}
+
+func TestASeenClusterHasAZeroForEachReason(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	lines := metrics.NewLines(reg, []string{"denied", "granted"}, []string{"a", "b", "c"})
+	lines.Cluster("prod", "111122223333", "eu-central-1")
+	for name, want := range map[string]int{"eks_authn_denials_total": 3, "eks_authn_events_total": 2, "eks_authn_unclassified_denials_total": 1} {
+		if n, err := testutil.GatherAndCount(reg, name); err != nil || n != want {
+			t.Errorf("%s has %d series, want %d (%v)", name, n, want, err)
+		}
+	}
+}
+
+func TestTheNewestEventTimeStands(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	c := metrics.NewLines(reg, []string{"denied"}, nil).Cluster("prod", "1", "r")
+	c.Event("denied", time.Unix(200, 5e8))
+	c.Event("denied", time.Unix(100, 0)) // late
+	want := `
+# HELP eks_authn_last_event_timestamp_seconds Event time of the newest line of the cluster.
+# TYPE eks_authn_last_event_timestamp_seconds gauge
+eks_authn_last_event_timestamp_seconds{account="1",cluster="prod",region="r"} 200.5
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "eks_authn_last_event_timestamp_seconds"); err != nil {
+		t.Error(err)
+	}
+}
