@@ -47,7 +47,7 @@ func (c *cloud) behind(t *testing.T, answered func(r *http.Request, operation st
 		if err != nil {
 			t.Error(err)
 		}
-		out, err := http.NewRequestWithContext(t.Context(), r.Method, c.server.URL()+r.URL.Path, bytes.NewReader(body))
+		out, err := http.NewRequestWithContext(r.Context(), r.Method, c.server.URL()+r.URL.Path, bytes.NewReader(body))
 		if err != nil {
 			t.Error(err)
 			return
@@ -58,9 +58,8 @@ func (c *cloud) behind(t *testing.T, answered func(r *http.Request, operation st
 			t.Error(err)
 			return
 		}
-		defer resp.Body.Close()
 		answer, err := io.ReadAll(resp.Body)
-		if err != nil {
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
 			t.Error(err)
 		}
 		if _, op, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
@@ -338,18 +337,24 @@ func TestReadStopsAQueryWhoseAnswerTheEndOfTheContextCutOff(t *testing.T) {
 }
 
 func TestReadStopsItsQueriesWhenTheCallerTakesNoMore(t *testing.T) {
-	c := busy(t)
-	ia := c.group(t, "ia", 1, awssim.GroupOptions{Class: awssim.InfrequentAccess})
-	c.write(ia, 0, 1, time.Second)
-	// The query of the other class runs for ever.
-	c.Inject(awssim.Fault{Operation: "StartQuery", Group: "/aws/eks/ia/cluster", Polls: slices.Repeat([]string{"Running"}, 100_000)})
+	c := newCloud(t, slow(time.Hour))
+	c.group(t, "a", 1, awssim.GroupOptions{})
+	// Of a group that was made later there is a page at once.
+	c.group(t, "b", 1, awssim.GroupOptions{Class: awssim.InfrequentAccess, Created: c.start.Add(30 * time.Minute)})
+	polled := make(chan struct{})
+	c.Inject(awssim.Fault{Operation: "GetQueryResults", Times: 1, Do: func() { close(polled) }})
 	s := c.source(t, config())
-	for range s.Read(t.Context(), c.window(t, s, time.Minute)) {
+	for _, err := range s.Read(t.Context(), c.window(t, s, time.Minute)) {
+		if err != nil {
+			t.Error(err)
+		}
+		<-polled
 		break
 	}
 	if n := c.RunningQueries(); n != 0 {
 		t.Errorf("%d queries run on", n)
 	}
+	c.meter.wantQueries(t, map[string]int{"stopped": 1})
 }
 
 func TestAutoIndexKeepsToStreamsWhereTheDataSourceSavesNothing(t *testing.T) {

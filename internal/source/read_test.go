@@ -132,8 +132,8 @@ func TestReadPagesThroughALongAnswer(t *testing.T) {
 	c := newCloud(t)
 	g := c.group(t, "prod", 2, awssim.GroupOptions{})
 	for second := range 50 {
-		c.write(g, 0, 400, time.Duration(second)*time.Second)
-		c.write(g, 1, 400, time.Duration(second)*time.Second+time.Millisecond)
+		c.write(g, 0, 300, time.Duration(second)*time.Second)
+		c.write(g, 1, 300, time.Duration(second)*time.Second+time.Millisecond)
 	}
 	cfg := config()
 	cfg.RowLimit = 100_000
@@ -141,8 +141,8 @@ func TestReadPagesThroughALongAnswer(t *testing.T) {
 	got := read(t.Context(), t, s, c.window(t, s, time.Minute))
 	c.wantAll(t, got)
 	c.meter.wantQueries(t, map[string]int{"complete": 1})
-	if got.pages != 4 {
-		t.Errorf("40,000 lines came in %d pages; each answer of 10,000 rows can be handed out as it comes", got.pages)
+	if got.pages != 3 {
+		t.Errorf("30,000 lines came in %d pages; each answer of 10,000 rows can be handed out as it comes", got.pages)
 	}
 }
 
@@ -184,9 +184,11 @@ func TestReadPagesThroughASecondOfOneStreamWithTooManyLines(t *testing.T) {
 func TestReadGivesAClassWithoutFilterLogEventsTheLongestQuery(t *testing.T) {
 	c := newCloud(t)
 	g := c.group(t, "prod", 2, awssim.GroupOptions{Class: awssim.InfrequentAccess})
-	c.write(g, 0, 25_000, 7*time.Second)
+	c.write(g, 0, 300, 7*time.Second)
 	c.write(g, 1, 1, 7*time.Second)
-	s := c.source(t, config())
+	cfg := config()
+	cfg.RowLimit = 100
+	s := c.source(t, cfg)
 	c.wantAll(t, read(t.Context(), t, s, c.window(t, s, time.Minute)))
 	if n := c.Calls("FilterLogEvents"); n != 0 {
 		t.Errorf("FilterLogEvents called %d times", n)
