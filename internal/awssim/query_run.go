@@ -135,12 +135,15 @@ func (q *query) run() (statistics, *resultRows) {
 	return s.stats, rows
 }
 
+// spillRows are kept of those behind the limit: a running query shows them.
+const spillRows = 5
+
 // cut keeps limit rows, and a few of those behind them.
 func cut(hits []hit, limit int) (kept, spill []hit) {
 	if len(hits) <= limit {
 		return hits, nil
 	}
-	spill = hits[limit:min(len(hits), limit+5)]
+	spill = hits[limit:min(len(hits), limit+spillRows)]
 	return slices.Clone(hits[:limit]), slices.Clone(spill)
 }
 
@@ -203,7 +206,7 @@ func (s *scan) stream(st *Stream, from int64) {
 			s.add(rec)
 		// All events of the last millisecond stay, so that chance decides
 		// among them.
-		case !s.timed || kept < s.q.limit || rec.ev.at == edge:
+		case !s.timed || kept < s.q.limit+spillRows || rec.ev.at == edge:
 			kept, edge = kept+1, rec.ev.at
 			s.hits = append(s.hits, hit{st, *rec.ev, s.rng.Uint32()})
 		}

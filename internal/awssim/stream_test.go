@@ -1,0 +1,118 @@
+package awssim_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"github.com/eks-authlog/eks-authlog/internal/awssim"
+)
+
+func TestEventsPutInAnyOrderAreReadInOrder(t *testing.T) {
+	f := newFixture(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	var times []int
+	for range 200 {
+		var batch []awssim.Event
+		for range rng.IntN(20) {
+			ms := -1 - rng.IntN(500_000)
+			times = append(times, ms)
+			batch = append(batch, awssim.Event{Time: noon().Add(time.Duration(ms) * time.Millisecond), Message: fmt.Sprint(ms)})
+		}
+		f.group.Stream(authA).Put(batch...)
+	}
+	slices.Sort(times)
+	rows := column(f.ask(t, tail).Results, "@message")
+	if len(rows) != len(times) {
+		t.Fatalf("%d rows of %d events", len(rows), len(times))
+	}
+	for i, ms := range times {
+		if rows[i] != fmt.Sprint(ms) {
+			t.Fatalf("row %d is %s, want %d", i, rows[i], ms)
+		}
+	}
+}
+
+func TestEventsMayBePutWhileTheyAreRead(t *testing.T) {
+	f := newFixture(t)
+	var wg sync.WaitGroup
+	for _, name := range []string{authA, authB} {
+		wg.Go(func() {
+			for i := range 500 {
+				f.put(t, name, "x", -time.Duration(i+1)*time.Second)
+			}
+		})
+	}
+	seen := 0
+	for seen < 1000 {
+		n := len(f.ask(t, tail).Results)
+		if n < seen {
+			t.Fatalf("%d rows after %d", n, seen)
+		}
+		seen = n
+	}
+	wg.Wait()
+}
+
+// million is a group with a million events in an hour.
+func million(b *testing.B) (*awssim.World, *awssim.LogGroup) {
+	b.Helper()
+	w := awssim.NewWorld(func() time.Time { return noon() })
+	w.Pace = awssim.Pace{}
+	w.Limits = awssim.Limits{PerSecond: map[string]float64{"StartQuery": 0, "GetQueryResults": 0}, Queries: 1 << 30}
+	g, err := w.Account(home).Region(region).CreateLogGroup(prod, awssim.GroupOptions{Created: noon().Add(-time.Hour)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i, name := range []string{authA, authB} {
+		st, err := g.CreateStream(name, noon().Add(-time.Hour))
+		if err != nil {
+			b.Fatal(err)
+		}
+		events := make([]awssim.Event, 500_000)
+		for j := range events {
+			at := noon().Add(-time.Hour + time.Duration(j)*7200*time.Microsecond + time.Duration(i))
+			events[j] = awssim.Event{Time: at, Message: `time="2026-11-24T11:00:00Z" level=warning msg="access denied" arn="arn:aws:iam::111122223333:role/dev" client="127.0.0.1:39694" error="identity is not mapped" method=POST path=/authenticate`}
+		}
+		st.Put(events...)
+	}
+	return w, g
+}
+
+// BenchmarkQuery starts a query over a group of a million events and fetches
+// its first page, as a reader of a minute and of the whole hour does.
+func BenchmarkQuery(b *testing.B) {
+	w, g := million(b)
+	srv, err := awssim.Start(w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer srv.Close()
+	c := cloudwatchlogs.NewFromConfig(srv.Config(region))
+	for name, span := range map[string]time.Duration{"minute": time.Minute, "hour": time.Hour} {
+		b.Run(name, func(b *testing.B) {
+			rows := 0
+			for b.Loop() {
+				q, err := c.StartQuery(b.Context(), &cloudwatchlogs.StartQueryInput{
+					StartTime: aws.Int64(noon().Add(-span).Unix()), EndTime: aws.Int64(noon().Unix() - 1), QueryString: aws.String(tail),
+					LogGroupIdentifiers: []string{g.ARN()}, Limit: aws.Int32(10_000),
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				out, err := c.GetQueryResults(b.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: q.QueryId})
+				if err != nil {
+					b.Fatal(err)
+				}
+				rows += len(out.Results)
+			}
+			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
