@@ -138,7 +138,7 @@ func (j *Joiner) add(ev *authlog.Event, at stamp) {
 		Session:     field(ev, "session"),
 		UserID:      field(ev, "userid"),
 		AccessKeyID: field(ev, "accesskeyid"),
-		Account:     field(ev, "accountid"),
+		Account:     account(field(ev, "accountid")),
 		Endpoint:    endpointOf(ev),
 	}}
 	from := originOf(ev, arn)

@@ -170,7 +170,7 @@ func byText(pages ...[]authlog.Event) map[string]rules.Identity {
 }
 
 func TestJoinerGivesEveryOutcomeOneResponseOfItsOrigin(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(20) {
 		events := storm(rand.New(rand.NewPCG(seed, 0)))
 		origin := map[string]string{}
 		for i := range events {
@@ -196,7 +196,7 @@ func TestJoinerGivesEveryOutcomeOneResponseOfItsOrigin(t *testing.T) {
 }
 
 func TestJoinerDoesNotDependOnTheOrderWithinASecond(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		events := storm(rng)
 		want := byText(events)
@@ -209,7 +209,7 @@ func TestJoinerDoesNotDependOnTheOrderWithinASecond(t *testing.T) {
 }
 
 func TestJoinerDoesNotDependOnWherePagesAreCut(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		events := storm(rng)
 		want := byText(events)
@@ -231,12 +231,12 @@ func TestJoinerDoesNotDependOnWherePagesAreCut(t *testing.T) {
 func TestJoinerForgetsWhatNoLaterLineCanComeFrom(t *testing.T) {
 	var j rules.Joiner
 	before := heap()
-	for page := range 100 {
+	for page := range 50 {
 		at := noon.Add(time.Duration(page) * 2 * rules.JoinWindow)
-		j.Page(responses(at, 2000))
+		j.Page(responses(at, 1000))
 	}
 	if grown := heap() - before; grown > 4<<20 {
-		t.Errorf("%d bytes are kept after 100 pages", grown)
+		t.Errorf("%d bytes are kept after 50 pages", grown)
 	}
 	runtime.KeepAlive(&j)
 }
@@ -245,7 +245,7 @@ func TestJoinerLimitsWhatItKeepsOfOneSecond(t *testing.T) {
 	var j rules.Joiner
 	before := heap()
 	for page := range 10 {
-		events := responses(noon, 20_000)
+		events := responses(noon, 10_000)
 		for i := range events {
 			events[i].Stream = fmt.Sprint("authenticator-", page)
 		}

@@ -121,7 +121,7 @@ var stsReasons = []Reason{
 		HTTPStatus: 403,
 		Result:     resultSTSError,
 		WhoActs:    ActorClientOwner,
-		Retryable:  RetryNewToken,
+		Retryable:  RetryAfterFix,
 		RetryNote:  "A new token works once the clock is right.",
 		Suspicion:  SuspicionNone,
 		Remedy:     []Step{syncClock, findClient},
@@ -178,8 +178,8 @@ var stsReasons = []Reason{
 		HTTPStatus: 403,
 		Result:     resultSTSError,
 		WhoActs:    ActorAccountAdmin,
-		Retryable:  RetryAfterFix,
-		RetryNote:  "Works once the region is active.",
+		Retryable:  RetryNo,
+		RetryNote:  "Not before the region is active.",
 		Suspicion:  SuspicionNone,
 		Remedy: []Step{
 			{Who: ActorAccountAdmin, Do: "In the IAM console of the account that the message names: Account settings, Security Token Service, activate the region."},
@@ -201,8 +201,8 @@ var stsReasons = []Reason{
 		HTTPStatus: 403,
 		Result:     resultSTSError,
 		WhoActs:    ActorAccountAdmin,
-		Retryable:  RetryAfterFix,
-		RetryNote:  "Works once the account is active.",
+		Retryable:  RetryNo,
+		RetryNote:  "Not before the account is active.",
 		Suspicion:  SuspicionNone,
 		Remedy: []Step{
 			{
