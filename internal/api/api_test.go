@@ -130,7 +130,7 @@ func send(t *testing.T, req *http.Request) reply {
 	return reply{res.StatusCode, res.Header, body}
 }
 
-// ask sends a GET with headers, given as name, value, name, value, …
+// ask sends a GET with headers, given as name and value by turns.
 func (s *service) ask(t *testing.T, path string, headers ...string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)

@@ -35,12 +35,12 @@ func status(c authlog.ClusterSummary, now time.Time) string {
 }
 
 func listClusters(store Store, now func() time.Time) ask {
-	return func(r *http.Request, _ query) (any, error) {
+	return func(r *http.Request, _ query) (document, error) {
 		at := now()
 		found, err := store.Clusters(r.Context(), at)
 		if err != nil {
-			return nil, err
+			return document{}, err
 		}
-		return clusterList{Clusters: wireClusters(found, at)}, nil
+		return jsonDocument(clusterList{Clusters: wireClusters(found, at)}), nil
 	}
 }

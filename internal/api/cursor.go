@@ -13,7 +13,11 @@ import (
 // of a hash tell a token from a cut or made-up one; they guard no secret.
 const tokenSum = 4
 
+// pageToken is "" for the zero ID.
 func pageToken(last authlog.ID) string {
+	if last == (authlog.ID{}) {
+		return ""
+	}
 	return base64.RawURLEncoding.EncodeToString(append(last[:], sumOf(last)...))
 }
 

@@ -2,65 +2,111 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
-	"regexp"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
-	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
+
+	// A matcher that the store cannot look up is tried on one denial after the
+	// other: scanBatch of them at a time, and at most maxScan for one page.
+	scanBatch = 1000
+	maxScan   = 20_000
 )
 
-func denialParams() []param {
-	return []param{
-		{name: "start"},
-		{name: "end"},
-		{name: "since"},
-		{name: "reason", repeatable: true},
-		{name: "principal"},
-		{name: "account"},
-		{name: "region"},
-		{name: "limit"},
-		{name: "next"},
-	}
-}
-
 func listDenials(store Store, now func() time.Time) ask {
-	return func(r *http.Request, q query) (any, error) {
-		f, err := denialFilter(pathParam(r, "name"), q, now())
+	return func(r *http.Request, q query) (document, error) {
+		form, err := negotiate(r)
 		if err != nil {
-			return nil, err
+			return document{}, err
 		}
-		page, more, err := denialPage(r.Context(), store, f)
-		if err == nil && len(page) == 0 {
-			err = mustKnow(r.Context(), store, f.Cluster, now())
+		sel, err := q.selection(pathParam(r, "name"), now())
+		if err != nil {
+			return document{}, err
+		}
+		columns, err := q.columns()
+		if err != nil {
+			return document{}, err
+		}
+		page, next, err := sel.page(r.Context(), store)
+		if err == nil && len(page) == 0 && next == (authlog.ID{}) {
+			err = mustKnow(r.Context(), store, sel.Cluster, now())
 		}
 		if err != nil {
-			return nil, err
+			return document{}, err
 		}
-		doc := denialList{Denials: wireDenials(page)}
-		if more {
-			doc.Next = pageToken(page[len(page)-1].ID)
+		token := pageToken(next)
+		doc := form.render(wireDenials(page), columns, token)
+		if token != "" {
+			doc.next = sel.nextURL(r.URL, q, token)
 		}
 		return doc, nil
 	}
 }
 
-// denialPage asks for one denial more than the page holds, to know whether
-// another page follows.
-func denialPage(ctx context.Context, store Store, f authlog.DenialFilter) (page []authlog.Denial, more bool, err error) {
-	limit := f.Limit
-	f.Limit++
-	page, err = store.Denials(ctx, f)
-	if err != nil || len(page) <= limit {
-		return page, false, err
+// page returns up to sel.Limit denials, and the position to go on from: zero
+// when there are no more. With sel.keep it may hold fewer, even none, and
+// still not be the last.
+func (sel *selection) page(ctx context.Context, store Store) (page []authlog.Denial, next authlog.ID, err error) {
+	if sel.none {
+		return nil, next, nil
 	}
-	return page[:limit], true, nil
+	f := sel.DenialFilter
+	f.Limit++ // one more than is shown tells whether another page follows
+	if sel.keep != nil {
+		f.Limit = scanBatch
+	}
+	for scanned := 0; ; {
+		rows, err := store.Denials(ctx, f)
+		if err != nil {
+			return nil, next, err
+		}
+		for i := range rows {
+			if sel.keep != nil && !sel.keep(&rows[i]) {
+				continue
+			}
+			if len(page) == sel.Limit {
+				return page, page[len(page)-1].ID, nil
+			}
+			page = append(page, rows[i])
+		}
+		if len(rows) < f.Limit {
+			return page, next, nil
+		}
+		last := rows[len(rows)-1].ID
+		if scanned += len(rows); scanned >= maxScan {
+			return page, last, nil
+		}
+		goOn(&f, last)
+	}
+}
+
+// goOn makes f begin after the denial last, in the order of f.
+func goOn(f *authlog.DenialFilter, last authlog.ID) {
+	if f.Ascending {
+		f.After = last
+	} else {
+		f.Before = last
+	}
+}
+
+// nextURL is the request with the token of the next page. Where the span was
+// counted back from now, the first page's start stays, so that what was within
+// it then does not drop out of the pages to come.
+func (sel *selection) nextURL(u *url.URL, q query, token string) string {
+	v := url.Values(maps.Clone(q))
+	if v.Has("since") {
+		v.Del("since")
+		v.Set("start", sel.Start.Format(time.RFC3339Nano))
+	}
+	v.Set("next", token)
+	return u.EscapedPath() + "?" + v.Encode()
 }
 
 // mustKnow tells a cluster that nobody was refused by from one that is not
@@ -76,48 +122,4 @@ func mustKnow(ctx context.Context, store Store, name string, now time.Time) erro
 		}
 	}
 	return refuse(unknownCluster, "no cluster named %q was ever read", name)
-}
-
-func denialFilter(cluster string, q query, now time.Time) (f authlog.DenialFilter, err error) {
-	if cluster == "" { // chi takes an empty part for a name, the store for every cluster
-		return f, refuse(unknownCluster, "no cluster is named")
-	}
-	f.Cluster = cluster
-	if f.Start, f.End, err = q.span(now); err != nil {
-		return f, err
-	}
-	if f.Limit, err = q.count("limit", defaultLimit, maxLimit); err != nil {
-		return f, err
-	}
-	return f, q.choose(&f)
-}
-
-var (
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-)
-
-// choose reads what selects denials by anything but time.
-func (q query) choose(f *authlog.DenialFilter) error {
-	f.Reasons, f.Principal, f.Account, f.Region = q["reason"], q.get("principal"), q.get("account"), q.get("region")
-	for _, code := range f.Reasons {
-		if _, ok := rules.ByCode(code); !ok {
-			return refuseParameter("reason", "has the unknown code %q; GET /reasons lists all codes", code)
-		}
-	}
-	switch {
-	case f.Principal != "" && !strings.HasPrefix(f.Principal, "arn:"):
-		return refuseParameter("principal", "must be a whole ARN as the answers show it, not %q", f.Principal)
-	case f.Account != "" && !accountID.MatchString(f.Account):
-		return refuseParameter("account", "must be 12 digits, not %q", f.Account)
-	case f.Region != "" && !regionName.MatchString(f.Region):
-		return refuseParameter("region", "must be a region such as eu-central-1, not %q", f.Region)
-	}
-	if token := q.get("next"); token != "" {
-		var ok bool
-		if f.Before, ok = parsePageToken(token); !ok {
-			return refuseParameter("next", "must be the next of an earlier answer, unchanged; leave it out to begin anew")
-		}
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/rs/zerolog"
 	"github.com/rs/zerolog/hlog"
 )
@@ -52,6 +53,9 @@ func secureHeaders(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// compress sends zstd or gzip to callers who take it, where that pays.
+func compress(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) }
 
 // recoverPanic turns a panic into a 500, or into a broken connection where the
 // answer had begun: a cut answer must not look like a whole one.

@@ -125,7 +125,9 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		doc.Type = ref.uri()
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	reply(w, r, ref.Status, "application/problem+json", doc)
+	body := jsonDocument(doc)
+	body.mediaType = "application/problem+json"
+	reply(w, r, ref.Status, body)
 }
 
 // internal is what the caller learns of a failure that is ours.
@@ -140,12 +142,12 @@ func internal(r *http.Request, err error) *refusal {
 	return plain(http.StatusInternalServerError, see)
 }
 
-func showProblemType(r *http.Request, _ query) (any, error) {
+func showProblemType(r *http.Request, _ query) (document, error) {
 	name := pathParam(r, "type")
 	for _, t := range problemTypes() {
 		if t.Name == name {
-			return problemTypeDoc{Type: t.uri(), Title: t.Title, Status: t.Status, Help: t.Help}, nil
+			return jsonDocument(problemTypeDoc{Type: t.uri(), Title: t.Title, Status: t.Status, Help: t.Help}), nil
 		}
 	}
-	return nil, refuse(unknownProblem, "there is no problem type named %q", name)
+	return document{}, refuse(unknownProblem, "there is no problem type named %q", name)
 }

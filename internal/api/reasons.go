@@ -8,18 +8,19 @@ import (
 
 func listReasons() ask {
 	all := rules.All()
-	doc := reasonList{Reasons: make([]reason, 0, len(all))}
+	list := reasonList{Reasons: make([]reason, 0, len(all))}
 	for i := range all {
-		doc.Reasons = append(doc.Reasons, wireReason(&all[i]))
+		list.Reasons = append(list.Reasons, wireReason(&all[i]))
 	}
-	return func(*http.Request, query) (any, error) { return doc, nil }
+	doc := jsonDocument(list)
+	return func(*http.Request, query) (document, error) { return doc, nil }
 }
 
-func showReason(r *http.Request, _ query) (any, error) {
+func showReason(r *http.Request, _ query) (document, error) {
 	code := pathParam(r, "code")
 	known, ok := rules.ByCode(code)
 	if !ok {
-		return nil, refuse(unknownReason, "no reason has the code %q; GET /reasons lists all codes", code)
+		return document{}, refuse(unknownReason, "no reason has the code %q; GET /reasons lists all codes", code)
 	}
-	return wireReason(&known), nil
+	return jsonDocument(wireReason(&known)), nil
 }

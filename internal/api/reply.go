@@ -2,22 +2,33 @@ package api
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog/hlog"
 )
 
+// A document is what a route shows.
+type document struct {
+	mediaType string
+	body      []byte
+	next      string // where the next page is: a reference for the header Link, or ""
+}
+
 // An ask is what one route does between reading a request and replying to it:
-// it returns the wire type to show, or why there is none.
-type ask func(r *http.Request, q query) (any, error)
+// it returns what to show, or why there is nothing.
+type ask func(r *http.Request, q query) (document, error)
 
 // answer reads the query, refusing parameters that are not known here, asks,
-// and replies.
+// and replies. The caller may keep the reply but must ask each time whether it
+// still holds; 304 says that it does.
 func answer(do ask, known ...param) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q, err := parseQuery(r.URL.RawQuery, known...)
@@ -30,31 +41,60 @@ func answer(do ask, known ...param) http.HandlerFunc {
 			fail(w, r, err)
 			return
 		}
-		replyJSON(w, r, doc)
+		tag := entityTag(doc.body)
+		h := w.Header()
+		h.Set("Cache-Control", "private, no-cache")
+		h.Set("ETag", tag)
+		h.Add("Vary", "Accept")
+		if doc.next != "" {
+			h.Set("Link", "<"+doc.next+`>; rel="next"`)
+		}
+		if matches(r.Header.Values("If-None-Match"), tag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		reply(w, r, http.StatusOK, doc)
 	}
 }
 
-// replyJSON answers 200 with doc.
-func replyJSON(w http.ResponseWriter, r *http.Request, doc any) {
-	reply(w, r, http.StatusOK, "application/json", doc)
+// entityTag is a weak one: the same holds for the body when it is compressed.
+func entityTag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
 }
 
-// reply writes doc as JSON of the given media type. encoding/json escapes <, >
-// and & and puts U+FFFD for bytes that are no UTF-8, so that text of the log
-// does no harm to a reader that takes the body for something else.
-func reply(w http.ResponseWriter, r *http.Request, status int, mediaType string, doc any) {
+// matches compares weakly, as RFC 9110 13.1.2 wants it. A tag of another's
+// making may hold a comma; then it is cut, and is still not ours.
+func matches(ifNoneMatch []string, tag string) bool {
+	for have := range strings.SplitSeq(strings.Join(ifNoneMatch, ","), ",") {
+		have = strings.TrimSpace(have)
+		if have == "*" || strings.TrimPrefix(have, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// jsonDocument encodes v. encoding/json escapes <, > and & and puts U+FFFD for
+// bytes that are no UTF-8, so that text of the log does no harm to a reader
+// that takes the body for something else.
+func jsonDocument(v any) document {
 	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(doc); err != nil {
-		panic(fmt.Errorf("encode %T: %w", doc, err)) // only a wire type of ours can cause it
+	if err := json.NewEncoder(&body).Encode(v); err != nil {
+		panic(fmt.Errorf("encode %T: %w", v, err)) // only a wire type of ours can cause it
 	}
+	return document{mediaType: "application/json", body: body.Bytes()}
+}
+
+func reply(w http.ResponseWriter, r *http.Request, status int, doc document) {
 	h := w.Header()
-	h.Set("Content-Type", mediaType)
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Type", doc.mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(doc.body)))
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return
 	}
-	if _, err := w.Write(body.Bytes()); err != nil {
+	if _, err := w.Write(doc.body); err != nil {
 		hlog.FromRequest(r).Debug().Err(err).Msg("answer not delivered")
 	}
 }

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+)
+
+// A selection is which denials a request asks for.
+type selection struct {
+	authlog.DenialFilter
+	keep func(*authlog.Denial) bool // what the store is not asked for; nil: all
+	none bool                       // no denial can be chosen
+}
+
+func denialParams() []param {
+	return []param{
+		{name: "start"},
+		{name: "end"},
+		{name: "since"},
+		{name: "reason", repeatable: true},
+		{name: "principal"},
+		{name: "account"},
+		{name: "region"},
+		{name: "filter", repeatable: true},
+		{name: "order"},
+		{name: "fields"},
+		{name: "limit"},
+		{name: "next"},
+	}
+}
+
+func (q query) selection(cluster string, now time.Time) (sel *selection, err error) {
+	sel = &selection{}
+	if cluster == "" { // chi takes an empty part for a name, the store for every cluster
+		return sel, refuse(unknownCluster, "no cluster is named")
+	}
+	sel.Cluster = cluster
+	if sel.Start, sel.End, err = q.span(now); err != nil {
+		return sel, err
+	}
+	if sel.Limit, err = q.count("limit", defaultLimit, maxLimit); err != nil {
+		return sel, err
+	}
+	if err = q.names(&sel.DenialFilter); err != nil {
+		return sel, err
+	}
+	if err = q.position(&sel.DenialFilter); err != nil {
+		return sel, err
+	}
+	return sel, q.matchers(sel)
+}
+
+var (
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+)
+
+// names reads the parameters that each name one thing.
+func (q query) names(f *authlog.DenialFilter) error {
+	f.Reasons, f.Principal, f.Account, f.Region = q["reason"], q.get("principal"), q.get("account"), q.get("region")
+	for _, code := range f.Reasons {
+		if _, ok := rules.ByCode(code); !ok {
+			return refuseParameter("reason", "has the unknown code %q; GET /reasons lists all codes", code)
+		}
+	}
+	switch {
+	case f.Principal != "" && !strings.HasPrefix(f.Principal, "arn:"):
+		return refuseParameter("principal", "must be a whole ARN as the answers show it, not %q; for a part of it use filter", f.Principal)
+	case f.Account != "" && !accountID.MatchString(f.Account):
+		return refuseParameter("account", "must be 12 digits, not %q", f.Account)
+	case f.Region != "" && !regionName.MatchString(f.Region):
+		return refuseParameter("region", "must be a region such as eu-central-1, not %q", f.Region)
+	}
+	return nil
+}
+
+// position reads in which order to go and from where.
+func (q query) position(f *authlog.DenialFilter) error {
+	switch order := q.get("order"); order {
+	case "", "desc":
+	case "asc":
+		f.Ascending = true
+	default:
+		return refuseParameter("order", "must be desc (newest first) or asc, not %q", order)
+	}
+	token := q.get("next")
+	if token == "" {
+		return nil
+	}
+	last, ok := parsePageToken(token)
+	if !ok {
+		return refuseParameter("next", "must be the next of an earlier answer, unchanged; leave it out to begin anew")
+	}
+	goOn(f, last)
+	return nil
+}
