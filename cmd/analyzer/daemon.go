@@ -109,9 +109,9 @@ func (d *daemon) run(ctx context.Context) error {
 		return nil
 	})
 	for _, t := range d.tails {
-		g.Go(func() error { return t.Run(ctx) })
+		g.Go(func() error { t.Run(ctx); return nil })
 	}
-	g.Go(func() error { return d.prune(ctx) })
+	g.Go(func() error { d.prune(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()
 		d.log.Info().Msg("stopping")
@@ -126,7 +126,7 @@ func (d *daemon) run(ctx context.Context) error {
 }
 
 // prune drops what is older than the retention, once an hour.
-func (d *daemon) prune(ctx context.Context) error {
+func (d *daemon) prune(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
@@ -139,7 +139,7 @@ func (d *daemon) prune(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}

@@ -42,14 +42,14 @@ func freeAddress(t *testing.T) string {
 }
 
 // start runs the program with these arguments against the simulated AWS.
-func start(t *testing.T, aws *awssim.Server, region, address string, args ...string) *child {
+func start(t *testing.T, aws *awssim.Server, address string, args ...string) *child {
 	t.Helper()
 	c := &child{url: "http://" + address, stderr: &strings.Builder{}, exited: make(chan error, 1)}
 	c.cmd = exec.Command(os.Args[0], append(args, "--web.listen-address", address)...) //nolint:noctx // it is killed by the test itself
 	c.cmd.Stderr = c.stderr
 	c.cmd.Env = []string{
 		asAnalyzer + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"),
-		"AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true",
 	}
 	if aws != nil {
 		keys := aws.Credentials()
@@ -103,7 +103,7 @@ func (c *child) get(ctx context.Context, path string) ([]byte, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -179,10 +179,10 @@ func deniedLine(n int, at time.Time) string {
 // One life of the daemon after another is killed at a random moment while
 // lines arrive, some late, some twice in one millisecond.
 func TestKilledAtAnyMomentNoDenialIsLostOrDoubled(t *testing.T) {
-	const region, lives = "eu-central-1", 20
+	const lives = 20
 	world := awssim.NewWorld(time.Now)
 	world.Account("111122223333")
-	group, err := world.Account("111122223333").Region(region).CreateLogGroup("/aws/eks/prod/cluster",
+	group, err := world.Account("111122223333").Region("eu-central-1").CreateLogGroup("/aws/eks/prod/cluster",
 		awssim.GroupOptions{Created: time.Now().Add(-time.Hour)})
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ storage: {path: ` + filepath.Join(dir, "analyzer.db") + `}
 	}
 	write(2000, 50*time.Minute, 0)
 	for life := range lives {
-		c := start(t, aws, region, freeAddress(t), "serve", "--config.file", cfg)
+		c := start(t, aws, freeAddress(t), "serve", "--config.file", cfg)
 		write(50, time.Second, 4*time.Second)
 		moment := time.Duration(life*life*7%1500+20) * time.Millisecond
 		select {
@@ -247,7 +247,7 @@ storage: {path: ` + filepath.Join(dir, "analyzer.db") + `}
 	}
 
 	before := storedDenials(t, filepath.Join(dir, "analyzer.db"))
-	last := start(t, aws, region, freeAddress(t), "serve", "--config.file", cfg)
+	last := start(t, aws, freeAddress(t), "serve", "--config.file", cfg)
 	until(t, "the last life is ready", func() bool { return last.ready(t) })
 	write(100, time.Second, 4*time.Second)
 	total := 0
@@ -281,7 +281,7 @@ storage: {path: ` + filepath.Join(dir, "analyzer.db") + `}
 
 func TestDemoHasDenialsAtOnceAndEndsCleanly(t *testing.T) {
 	address := freeAddress(t)
-	c := start(t, nil, "eu-central-1", address, "demo")
+	c := start(t, nil, address, "demo")
 	began := time.Now()
 	until(t, "the demo has denials", func() bool {
 		body, status, err := c.get(t.Context(), "/clusters/prod/denials")
@@ -299,7 +299,7 @@ func TestServeRefusesAnAddressThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	c := start(t, nil, "eu-central-1", ln.Addr().String(), "serve")
+	c := start(t, nil, ln.Addr().String(), "serve")
 	err = <-c.exited
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.ExitCode() != 1 || !strings.Contains(c.stderr.String(), "address already in use") {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 func analyzer() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop)
 	os.Exit(main.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

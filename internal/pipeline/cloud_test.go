@@ -224,4 +224,7 @@ func granted(i int, at time.Time) string {
 		at.UTC().Format(time.RFC3339), i, 1024+i)
 }
 
-func dbPath(t *testing.T) string { return filepath.Join(t.TempDir(), "analyzer.db") }
+func dbPath(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "analyzer.db")
+}

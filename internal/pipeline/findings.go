@@ -51,6 +51,7 @@ func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys [
 			m := rules.Marker(ev)
 			m.ID = id
 			b.Markers = append(b.Markers, m)
+		case authlog.KindSTSResponse, authlog.KindMalformedRequest, authlog.KindOther: // counted only
 		case authlog.KindUnreadable:
 			b.Samples = append(b.Samples, sample(ev, id, ev.Kind.String()))
 		}

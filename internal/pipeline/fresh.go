@@ -44,7 +44,7 @@ func fresh(ctx context.Context, store Store, lines []authlog.Line) ([]authlog.Ke
 			}
 		}
 		for m, more := range added {
-			all := append(seen[m], more...)
+			all := slices.Concat(seen[m], more)
 			slices.SortFunc(all, compareKeys)
 			changed = append(changed, authlog.Seen{Cluster: cluster, Minute: m, Keys: all})
 		}

@@ -70,7 +70,6 @@ type Tail struct {
 	shard  authlog.Shard // zero until the account is known
 	lanes  map[authlog.Cluster][]*lane
 	listed time.Time // last discovery
-	swept  time.Time // last sweep
 }
 
 // NewTail builds the tail of one source. Name is how /-/ready and the log call
@@ -86,24 +85,18 @@ func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Li
 	}
 }
 
-// Run follows the log until ctx is done, and returns nil then. Whatever fails
-// is tried again with the cursor where it was; only a store that cannot be
-// trusted any more ends Run with an error.
-func (t *Tail) Run(ctx context.Context) error {
-	for {
+// Run follows the log until ctx is done. Whatever fails is reported and tried
+// again, with the cursor where it was.
+func (t *Tail) Run(ctx context.Context) {
+	for ctx.Err() == nil {
 		started := t.cfg.Now()
-		behind := t.Cycle(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		wait := t.cfg.Interval - t.cfg.Now().Sub(started)
-		if behind {
+		wait := t.cfg.Interval
+		if behind := t.Cycle(ctx); behind {
 			wait = 0
 		}
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(max(wait, 0)):
+		case <-time.After(max(wait-t.cfg.Now().Sub(started), 0)):
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 // Every line must be found once: denials in the store, grants in the counts.
 func TestEveryLineIsKeptOnceWhateverFails(t *testing.T) {
 	for seed := range uint64(4) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			c := newCloud(seed)
 			c.trips = 0.05
 			path := dbPath(t)
