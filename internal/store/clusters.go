@@ -9,16 +9,24 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// Whole hours come from denial_hour, the one that ?2 (the first ID asked for)
-// cuts from the denials themselves. ?1 is that time in milliseconds, ?3 the
-// first whole hour, ?4 the first ID of it.
+// ?1 is the time to count from in milliseconds and ?2 the first ID of it; ?3 is
+// the first whole hour from then on and ?4 the first ID of that. What lies
+// before the whole hours is counted from the denials themselves.
 const clustersQuery = `
+WITH whole AS (
+	SELECT cluster, sum(n) AS n FROM denial_hour WHERE hour >= ?3 GROUP BY cluster
+), part AS (
+	SELECT cluster, count(*) AS n FROM denial INDEXED BY denial_id WHERE id >= ?2 AND id < ?4 GROUP BY cluster
+), principals AS (
+	SELECT cluster, count(DISTINCT principal) AS n FROM denied INDEXED BY denied_last WHERE last >= ?1 GROUP BY cluster
+)
 SELECT c.name, c.account, c.region, c.last_event, c.last_denial,
-	(SELECT ifnull(sum(n), 0) FROM denial_hour h WHERE h.cluster = c.id AND h.hour >= ?3) +
-	(SELECT count(*) FROM denial d INDEXED BY denial_cluster WHERE d.cluster = c.id AND d.id >= ?2 AND d.id < ?4),
-	(SELECT count(*) FROM (SELECT 1 FROM denied p WHERE p.cluster = c.id AND p.last >= ?1 GROUP BY p.principal)),
-	k.through
-FROM cluster c LEFT JOIN cursor k ON k.cluster = c.id AND k.lane = ''
+	ifnull(whole.n, 0) + ifnull(part.n, 0), ifnull(principals.n, 0), k.through
+FROM cluster c
+	LEFT JOIN whole ON whole.cluster = c.id
+	LEFT JOIN part ON part.cluster = c.id
+	LEFT JOIN principals ON principals.cluster = c.id
+	LEFT JOIN cursor k ON k.cluster = c.id AND k.lane = ''
 ORDER BY c.name, c.account, c.region`
 
 // Clusters returns every cluster that was ever read or spoke in a batch, by

@@ -1,7 +1,12 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,17 +23,34 @@ type tested interface {
 	Clusters(ctx context.Context, now time.Time) ([]authlog.ClusterSummary, error)
 	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
 	Denial(ctx context.Context, id authlog.ID) (authlog.Denial, error)
+	Prune(ctx context.Context, olderThan time.Time) error
+	PruneSeen(ctx context.Context, keep time.Duration) error
 	Ping(ctx context.Context) error
 	Close() error
 }
 
 // testStore is the conformance suite: what any store must do. newPlace makes an
 // empty place for one store; the function it returns opens the store that lives
-// there, again and again.
+// there, and again after it was closed.
 func testStore(t *testing.T, newPlace func(t *testing.T) (open func() tested)) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, func() tested){
-		"DenialsComeBackAsSaved": testDenialsComeBackAsSaved,
+		"ReturnsWhatWasSaved":          testReturnsWhatWasSaved,
+		"ReturnsTextAsUTF8":            testReturnsTextAsUTF8,
+		"FindsOneDenial":               testFindsOneDenial,
+		"ListsWhatTheFilterChooses":    testListsWhatTheFilterChooses,
+		"RefusesToListWithoutLimit":    testRefusesToListWithoutLimit,
+		"PagesAreStable":               testPagesAreStable,
+		"SavingTwiceChangesNothing":    testSavingTwiceChangesNothing,
+		"KeepsCursors":                 testKeepsCursors,
+		"KeepsSeen":                    testKeepsSeen,
+		"CountsTheLastDay":             testCountsTheLastDay,
+		"TellsWhenClustersLastSpoke":   testTellsWhenClustersLastSpoke,
+		"CancelledSaveLeavesNothing":   testCancelledSaveLeavesNothing,
+		"ReadersSeeWholeBatches":       testReadersSeeWholeBatches,
+		"PrunesWhatIsOld":              testPrunesWhatIsOld,
+		"PrunesSeenBehindTheWatermark": testPrunesSeenBehindTheWatermark,
+		"PrunesSeenOfUnreadClusters":   testPrunesSeenOfUnreadClusters,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newPlace(t)) })
 	}
@@ -37,34 +59,86 @@ func testStore(t *testing.T, newPlace func(t *testing.T) (open func() tested)) {
 var (
 	noon  = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	alpha = authlog.Cluster{Name: "alpha", Account: "111122223333", Region: "eu-central-1"}
+	beta  = authlog.Cluster{Name: "beta", Account: "111122223333", Region: "eu-central-1"}
+	// twin has alpha's name in another account and region.
+	twin = authlog.Cluster{Name: "alpha", Account: "444455556666", Region: "us-east-1"}
 )
 
-func testDenialsComeBackAsSaved(t *testing.T, open func() tested) {
-	s := open()
-	id := authlog.NewID(noon, authlog.Key{1, 2, 3})
-	want := authlog.Denial{
-		ID: id, Cluster: alpha, Stream: "authenticator-1", Time: noon, Reason: "arn_not_mapped",
-		Principal: &authlog.Principal{ARN: "arn:aws:iam::111122223333:role/x", Kind: authlog.PrincipalRole, Account: "111122223333", Benign: true, Session: "s", UserID: "AROA", AccessKeyID: "ASIA"},
-		Error: "ARN is not mapped\x00é", Client: "127.0.0.1:1", STSEndpoint: "sts.amazonaws.com", Raw: "\xff\x00raw",
+// keyOf makes a key of anything; equal parts make equal keys.
+func keyOf(parts ...any) authlog.Key {
+	sum := sha256.Sum256(fmt.Append(nil, parts...))
+	return authlog.Key(sum[:16])
+}
+
+// denial makes one of that cluster and time; n tells it from others.
+func denial(c authlog.Cluster, at time.Time, n int) authlog.Denial {
+	return authlog.Denial{
+		ID: authlog.NewID(at, keyOf(c, at, n)), Cluster: c, Time: at, Reason: "arn_not_mapped",
+		Principal: &authlog.Principal{
+			ARN: "arn:aws:iam::111122223333:role/deploy", Kind: authlog.PrincipalRole, Account: "111122223333",
+		},
+		Stream: "authenticator-0123", Error: "ARN is not mapped", Client: "127.0.0.1:1", Raw: fmt.Sprint("line ", n),
 	}
-	bare := authlog.Denial{ID: authlog.NewID(noon.Add(time.Second), authlog.Key{}), Cluster: alpha, Time: noon.Add(time.Second), Reason: "token_expired", Raw: "x"}
-	b := authlog.Batch{Denials: []authlog.Denial{want, bare}}
+}
+
+func save(t *testing.T, s tested, b authlog.Batch) {
+	t.Helper()
 	if err := s.Save(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []authlog.DenialFilter{{Limit: 5}, {Cluster: "alpha", Limit: 5}, {Cluster: "alpha", Reasons: []string{"token_expired", "arn_not_mapped"}, Limit: 5}} {
-		got, err := s.Denials(t.Context(), f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]authlog.Denial{bare, want}, got); diff != "" {
-			t.Error(diff)
-		}
+}
+
+func denials(t *testing.T, s tested, f authlog.DenialFilter) []authlog.Denial {
+	t.Helper()
+	if f.Limit == 0 {
+		f.Limit = 1000
 	}
-	got, err := s.Denials(t.Context(), authlog.DenialFilter{Principal: want.Principal.ARN, Limit: 5})
-	if diff := cmp.Diff([]authlog.Denial{want}, got); diff != "" || err != nil {
-		t.Error(diff, err)
+	got, err := s.Denials(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
 	}
-	cl, err := s.Clusters(t.Context(), noon)
-	t.Log(cl, err)
+	return got
+}
+
+func clusters(t *testing.T, s tested, now time.Time) []authlog.ClusterSummary {
+	t.Helper()
+	got, err := s.Clusters(t.Context(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func seen(t *testing.T, s tested, c authlog.Cluster, from, to int64) []authlog.Seen {
+	t.Helper()
+	got, err := s.Seen(t.Context(), c, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func same(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// newestFirst sorts by descending ID, as stores must.
+func newestFirst(d []authlog.Denial) []authlog.Denial {
+	slices.SortFunc(d, func(a, b authlog.Denial) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	return d
+}
+
+func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
+
+// keys makes n keys in ascending order.
+func keys(n int, parts ...any) []authlog.Key {
+	made := make([]authlog.Key, n)
+	for i := range made {
+		made[i] = keyOf(append([]any{i}, parts...)...)
+		binary.BigEndian.PutUint32(made[i][:], uint32(i))
+	}
+	return made
 }

@@ -9,8 +9,6 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-const denialColumns = 15
-
 // saveDenials inserts what is not stored yet, in the order of the IDs, and
 // counts just that.
 func (sv *saving) saveDenials(ctx context.Context) error {
@@ -25,15 +23,11 @@ func (sv *saving) saveDenials(ctx context.Context) error {
 	if err := sv.tx.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM denial").Scan(&last); err != nil {
 		return err
 	}
-	args := make([]any, 0, denialColumns*len(order))
+	args := make([]any, 0, sv.in.denial.cols*len(order))
 	for _, d := range order {
 		args = sv.appendDenial(args, d)
 	}
-	written, err := insert{
-		into: `INTO denial (id, cluster, reason, principal, stream, kind, account, sts_endpoint, benign,
-			session, user_id, access_key_id, client, error, raw)`, cols: denialColumns,
-		then: "ON CONFLICT (id) DO NOTHING",
-	}.exec(ctx, sv.tx, args)
+	written, err := sv.in.denial.exec(ctx, sv.tx, args)
 	if err != nil {
 		return err
 	}
@@ -46,13 +40,11 @@ func (sv *saving) saveDenials(ctx context.Context) error {
 }
 
 func (sv *saving) appendDenial(args []any, d *authlog.Denial) []any {
-	var principal, kind, account sql.Null[int64]
+	var principal, kind, account any // NULL where the line does not say
 	var p authlog.Principal
 	if d.Principal != nil {
 		p = *d.Principal
-		principal = sql.Null[int64]{V: sv.words.id(p.ARN), Valid: true}
-		kind = sql.Null[int64]{V: sv.words.id(string(p.Kind)), Valid: true}
-		account = sql.Null[int64]{V: sv.words.id(p.Account), Valid: true}
+		principal, kind, account = sv.words.id(p.ARN), sv.words.id(string(p.Kind)), sv.words.id(p.Account)
 	}
 	return append(args, d.ID[:], sv.clusters[d.Cluster].id, sv.words.id(d.Reason), principal,
 		sv.words.id(d.Stream), kind, account, sv.words.id(d.STSEndpoint), p.Benign,
@@ -77,7 +69,7 @@ func (sv *saving) onlySince(ctx context.Context, order []*authlog.Denial, last i
 
 type (
 	deniedKey     struct{ cluster, principal, reason int64 }
-	denialHourKey struct{ cluster, hour, reason, principal int64 }
+	denialHourKey struct{ hour, cluster, reason, principal int64 }
 )
 
 // countDenials adds denials that were inserted to what is counted of them.
@@ -90,16 +82,13 @@ func (sv *saving) countDenials(ctx context.Context, denials []*authlog.Denial) e
 			key.principal = sv.words.id(d.Principal.ARN)
 			denied[key] = max(denied[key], ms)
 		}
-		hours[denialHourKey{key.cluster, hourOf(ms), key.reason, key.principal}]++
+		hours[denialHourKey{hourOf(ms), key.cluster, key.reason, key.principal}]++
 	}
 	var args []any
 	for k, n := range hours {
-		args = append(args, k.cluster, k.hour, k.reason, k.principal, n)
+		args = append(args, k.hour, k.cluster, k.reason, k.principal, n)
 	}
-	_, err := insert{
-		into: "INTO denial_hour (cluster, hour, reason, principal, n)", cols: 5,
-		then: "ON CONFLICT (cluster, hour, reason, principal) DO UPDATE SET n = n + excluded.n",
-	}.exec(ctx, sv.tx, args)
+	_, err := sv.in.denialHour.exec(ctx, sv.tx, args)
 	if err != nil {
 		return err
 	}
@@ -107,9 +96,6 @@ func (sv *saving) countDenials(ctx context.Context, denials []*authlog.Denial) e
 	for k, last := range denied {
 		args = append(args, k.cluster, k.principal, k.reason, last)
 	}
-	_, err = insert{
-		into: "INTO denied (cluster, principal, reason, last)", cols: 4,
-		then: "ON CONFLICT (cluster, principal, reason) DO UPDATE SET last = max(last, excluded.last)",
-	}.exec(ctx, sv.tx, args)
+	_, err = sv.in.denied.exec(ctx, sv.tx, args)
 	return err
 }

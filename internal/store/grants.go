@@ -38,13 +38,9 @@ func (sv *saving) countGrants() {
 func (sv *saving) saveGrants(ctx context.Context) error {
 	args := make([]any, 0, 10*len(sv.grants))
 	for k, c := range sv.grants {
-		args = append(args, sv.clusters[k.cluster].id, k.hour, sv.words.id(k.arn), sv.words.id(string(k.kind)),
+		args = append(args, k.hour, sv.clusters[k.cluster].id, sv.words.id(k.arn), sv.words.id(string(k.kind)),
 			sv.words.id(k.userID), sv.words.id(k.username), sv.words.id(k.groups), c.n, c.first, c.last)
 	}
-	_, err := insert{
-		into: "INTO grant_hour (cluster, hour, principal, kind, user_id, username, groups, n, first, last)", cols: 10,
-		then: `ON CONFLICT (cluster, hour, principal, kind, user_id, username, groups)
-			DO UPDATE SET n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last)`,
-	}.exec(ctx, sv.tx, args)
+	_, err := sv.in.grantHour.exec(ctx, sv.tx, args)
 	return err
 }

@@ -35,7 +35,7 @@ var writerPragmas = []string{
 }
 
 var readerPragmas = []string{
-	"busy_timeout(5000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-8192)",
+	"busy_timeout(5000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-4096)",
 }
 
 func dsn(path string, pragmas []string) string {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,13 +27,14 @@ FROM page JOIN denial d ON d.n = page.n
 	LEFT JOIN word arn ON arn.id = d.principal
 	LEFT JOIN word kind ON kind.id = d.kind
 	LEFT JOIN word account ON account.id = d.account
-ORDER BY page.id DESC`
+ORDER BY page.id `
 
-// Denials returns the newest f.Limit denials that f chooses, in descending
-// order of their IDs. Following pages, asked for with the last ID as f.Before,
-// stay stable while new denials arrive. A cluster, reason or principal that is
-// not known is no error: there is none. A filter that names neither cluster
-// nor principal may have to read everything between f.Start and f.End.
+// Denials returns the first f.Limit denials that f chooses, in descending order
+// of their IDs, or ascending if f says so. Following pages, asked for with the
+// last ID as f.Before (or f.After), stay stable while new denials arrive. A
+// cluster, reason or principal that is not known is no error: there is none. A
+// filter that names neither cluster nor principal may have to read everything
+// between f.Start and f.End.
 func (s *SQLite) Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error) {
 	if f.Limit <= 0 {
 		return nil, errors.New("list denials: the limit must be positive")
@@ -54,7 +56,7 @@ func (s *SQLite) Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog
 // Denial returns one denial. The error satisfies errors.Is(err,
 // authlog.ErrNotFound) where none has that ID.
 func (s *SQLite) Denial(ctx context.Context, id authlog.ID) (authlog.Denial, error) {
-	found, err := s.denials(ctx, "WITH page AS (SELECT n, id FROM denial WHERE id = ?)"+selectDenials, []any{id[:]})
+	found, err := s.denials(ctx, "WITH page AS (SELECT n, id FROM denial WHERE id = ?)"+selectDenials+"ASC", []any{id[:]})
 	if err != nil {
 		return authlog.Denial{}, fmt.Errorf("find denial %s: %w", id, s.explain(err))
 	}
@@ -94,33 +96,62 @@ type scan struct {
 	args  []any
 }
 
-// pageQuery merges the ranges from the newest ID on; SQLite reads no more of
+// pageQuery merges the ranges in the order asked for; SQLite reads no more of
 // each than the page needs.
 func pageQuery(ranges []scan, f authlog.DenialFilter) (query string, args []any) {
 	from, to := bounds(f)
+	order := "DESC"
+	if f.Ascending {
+		order = "ASC"
+	}
 	parts := make([]string, len(ranges))
 	for i, r := range ranges {
 		parts[i] = "SELECT n, id FROM denial INDEXED BY " + r.index + " WHERE " + r.where + " id >= ? AND id < ?"
 		args = append(append(args, r.args...), from[:], to[:])
 	}
-	return "WITH page AS (" + strings.Join(parts, " UNION ALL ") + " ORDER BY id DESC LIMIT ?)" + selectDenials,
-		append(args, f.Limit)
+	page := strings.Join(parts, " UNION ALL ") + " ORDER BY id " + order + " LIMIT ?"
+	return "WITH page AS (" + page + ")" + selectDenials + order, append(args, f.Limit)
 }
 
 // bounds returns the IDs that the filter chooses: from the first one to before
 // the second.
 func bounds(f authlog.DenialFilter) (from, to authlog.ID) {
-	for i := range to {
-		to[i] = 0xff
-	}
+	to = authlog.ID(bytes.Repeat([]byte{0xff}, len(to)))
 	if !f.Start.IsZero() {
 		from = firstID(f.Start)
 	}
 	if !f.End.IsZero() {
 		to = firstID(f.End)
 	}
-	if f.Before != (authlog.ID{}) && string(f.Before[:]) < string(to[:]) {
+	if f.Before != (authlog.ID{}) && bytes.Compare(f.Before[:], to[:]) < 0 {
 		to = f.Before
 	}
+	if f.After != (authlog.ID{}) && bytes.Compare(f.After[:], from[:]) >= 0 {
+		from = following(f.After)
+	}
 	return from, to
+}
+
+// following is the next ID in order.
+func following(id authlog.ID) authlog.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			return id
+		}
+	}
+	return authlog.ID(bytes.Repeat([]byte{0xff}, len(id)))
+}
+
+// each calls scan for each row, and closes the rows.
+func each(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

@@ -27,7 +27,7 @@ func (s *SQLite) Save(ctx context.Context, b authlog.Batch) error {
 		return fmt.Errorf("save batch: %w", s.explain(err))
 	}
 	defer tx.Rollback()
-	sv := newSaving(tx, &b, s.words)
+	sv := newSaving(tx, &s.in, &b, s.words)
 	if err := sv.run(ctx); err != nil {
 		return fmt.Errorf("save batch: %w", s.explain(err))
 	}
@@ -41,6 +41,7 @@ func (s *SQLite) Save(ctx context.Context, b authlog.Batch) error {
 // A saving is one batch on its way into one transaction.
 type saving struct {
 	tx       *sql.Tx
+	in       *inserts
 	batch    *authlog.Batch
 	words    lexicon
 	clusters map[authlog.Cluster]*clusterRow
@@ -49,9 +50,9 @@ type saving struct {
 
 type clusterRow struct{ id, lastEvent, lastDenial int64 }
 
-func newSaving(tx *sql.Tx, b *authlog.Batch, known words) *saving {
+func newSaving(tx *sql.Tx, in *inserts, b *authlog.Batch, known words) *saving {
 	sv := &saving{
-		tx: tx, batch: b, clusters: map[authlog.Cluster]*clusterRow{},
+		tx: tx, in: in, batch: b, clusters: map[authlog.Cluster]*clusterRow{},
 		words: lexicon{known: known, fresh: words{}, today: dayOf(time.Now().UnixMilli())},
 	}
 	sv.countGrants()
@@ -128,20 +129,14 @@ func (sv *saving) wantWords() {
 	}
 }
 
-func (sv *saving) saveWords(ctx context.Context) error { return sv.words.save(ctx, sv.tx) }
+func (sv *saving) saveWords(ctx context.Context) error { return sv.words.save(ctx, sv.tx, sv.in.word) }
 
 func (sv *saving) saveClusters(ctx context.Context) error {
 	args := make([]any, 0, 5*len(sv.clusters))
 	for c, row := range sv.clusters {
 		args = append(args, c.Name, c.Account, c.Region, row.lastEvent, row.lastDenial)
 	}
-	in := insert{
-		into: "INTO cluster (name, account, region, last_event, last_denial)", cols: 5,
-		then: `ON CONFLICT (name, account, region) DO UPDATE SET
-			last_event = max(last_event, excluded.last_event), last_denial = max(last_denial, excluded.last_denial)
-			RETURNING id, name, account, region`,
-	}
-	return in.query(ctx, sv.tx, args, func(rows *sql.Rows) error {
+	return sv.in.cluster.query(ctx, sv.tx, args, func(rows *sql.Rows) error {
 		var id int64
 		var c authlog.Cluster
 		if err := rows.Scan(&id, &c.Name, &c.Account, &c.Region); err != nil {
@@ -161,10 +156,7 @@ func (sv *saving) saveSeen(ctx context.Context) error {
 		}
 		args = append(args, sv.clusters[seen.Cluster].id, seen.Minute, keys)
 	}
-	_, err := insert{
-		into: "INTO seen (cluster, minute, keys)", cols: 3,
-		then: "ON CONFLICT (cluster, minute) DO UPDATE SET keys = excluded.keys",
-	}.exec(ctx, sv.tx, args)
+	_, err := sv.in.seen.exec(ctx, sv.tx, args)
 	return err
 }
 
@@ -185,10 +177,6 @@ func (sv *saving) saveCursors(ctx context.Context) error {
 		args = append(args, id, c.Lane, millis(c.Created), millis(c.Start), millis(c.End),
 			millis(c.Watermark), millis(c.Through), string(streams))
 	}
-	_, err := insert{
-		into: `INTO cursor (cluster, lane, created, start, "end", watermark, through, streams)`, cols: 8,
-		then: `ON CONFLICT (cluster, lane) DO UPDATE SET created = excluded.created, start = excluded.start,
-			"end" = excluded."end", watermark = excluded.watermark, through = excluded.through, streams = excluded.streams`,
-	}.exec(ctx, sv.tx, args)
+	_, err := sv.in.cursor.exec(ctx, sv.tx, args)
 	return err
 }

@@ -24,6 +24,7 @@ type SQLite struct {
 	lock *os.File
 	w    *sql.DB // one connection
 	r    *sql.DB // read-only ones
+	in   inserts
 
 	mu    sync.Mutex // held by whoever writes
 	words words      // guarded by mu
@@ -62,6 +63,9 @@ func (s *SQLite) open(ctx context.Context, log zerolog.Logger) (err error) {
 	s.w.SetMaxOpenConns(1)
 	if err := s.prepareFile(ctx, log); err != nil {
 		return s.explain(err)
+	}
+	if s.in, err = prepareInserts(ctx, s.w); err != nil {
+		return fmt.Errorf("prepare statements: %w", s.explain(err))
 	}
 	if s.r, err = sql.Open("sqlite", dsn(s.path, readerPragmas)); err != nil {
 		return fmt.Errorf("open database %s for reading: %w", s.path, err)

@@ -7,8 +7,9 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-func dayOf(ms int64) int64  { return ms / (24 * time.Hour).Milliseconds() }
-func hourOf(ms int64) int64 { return ms / time.Hour.Milliseconds() }
+func dayOf(ms int64) int64    { return ms / (24 * time.Hour).Milliseconds() }
+func hourOf(ms int64) int64   { return ms / time.Hour.Milliseconds() }
+func minuteOf(ms int64) int64 { return ms / time.Minute.Milliseconds() }
 
 // millis is what is stored of a time that may be zero.
 func millis(t time.Time) sql.Null[int64] {

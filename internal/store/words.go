@@ -49,14 +49,10 @@ func (l *lexicon) want(texts ...string) {
 }
 
 // save gives each wanted word its id.
-func (l *lexicon) save(ctx context.Context, tx *sql.Tx) error {
+func (l *lexicon) save(ctx context.Context, tx *sql.Tx, in insert) error {
 	args := make([]any, 0, 2*len(l.fresh))
 	for text := range l.fresh {
 		args = append(args, text, l.today)
-	}
-	in := insert{
-		into: "INTO word (text, used)", cols: 2,
-		then: "ON CONFLICT (text) DO UPDATE SET used = max(used, excluded.used) RETURNING id, text, used",
 	}
 	return in.query(ctx, tx, args, func(rows *sql.Rows) error {
 		var w word

@@ -39,10 +39,11 @@ CREATE TABLE cursor (
 
 -- keys are those of the lines counted already, 16 bytes each, ascending.
 CREATE TABLE seen (
+    n       INTEGER PRIMARY KEY,
     cluster INTEGER NOT NULL REFERENCES cluster (id),
     minute  INTEGER NOT NULL,
     keys    BLOB    NOT NULL,
-    PRIMARY KEY (cluster, minute)
+    UNIQUE (cluster, minute)
 ) STRICT;
 
 -- The 16 bytes of id begin with the time, so its order is that of time. n
@@ -67,7 +68,8 @@ CREATE TABLE denial (
     raw           BLOB    NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX denial_id ON denial (id);
+-- An id belongs to one cluster only; the column spares a look at the row.
+CREATE UNIQUE INDEX denial_id ON denial (id, cluster);
 CREATE INDEX denial_cluster ON denial (cluster, id);
 CREATE INDEX denial_reason ON denial (cluster, reason, id);
 CREATE INDEX denial_principal ON denial (principal, cluster, reason, id) WHERE principal IS NOT NULL;
@@ -82,20 +84,22 @@ CREATE TABLE denied (
     PRIMARY KEY (cluster, principal, reason)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX denied_last ON denied (last, cluster, principal);
+
 -- Denials counted by the hour; principal is 0 where the line does not say.
 CREATE TABLE denial_hour (
-    cluster   INTEGER NOT NULL,
     hour      INTEGER NOT NULL,
+    cluster   INTEGER NOT NULL,
     reason    INTEGER NOT NULL,
     principal INTEGER NOT NULL,
     n         INTEGER NOT NULL,
-    PRIMARY KEY (cluster, hour, reason, principal)
+    PRIMARY KEY (hour, cluster, reason, principal)
 ) STRICT, WITHOUT ROWID;
 
 -- Grants counted by the hour; all but cluster, times and n are words.
 CREATE TABLE grant_hour (
-    cluster   INTEGER NOT NULL,
     hour      INTEGER NOT NULL,
+    cluster   INTEGER NOT NULL,
     principal INTEGER NOT NULL,
     kind      INTEGER NOT NULL,
     user_id   INTEGER NOT NULL,
@@ -104,7 +108,7 @@ CREATE TABLE grant_hour (
     n         INTEGER NOT NULL,
     first     INTEGER NOT NULL,
     last      INTEGER NOT NULL,
-    PRIMARY KEY (cluster, hour, principal, kind, user_id, username, groups)
+    PRIMARY KEY (hour, cluster, principal, kind, user_id, username, groups)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE marker (
@@ -113,6 +117,7 @@ CREATE TABLE marker (
     cluster INTEGER NOT NULL,
     code    INTEGER NOT NULL,
     stream  INTEGER NOT NULL,
+    msg     TEXT    NOT NULL,
     raw     BLOB    NOT NULL
 ) STRICT;
 
