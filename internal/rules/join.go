@@ -225,12 +225,12 @@ func unanimous(all []*response) Identity {
 }
 
 // A want is what a denial or grant itself says of its STS response.
-type want struct{ account, userID, endpoint, instance string }
+type want struct{ userID, endpoint, instance string }
 
 func wantOf(ev *authlog.Event) want {
 	w := want{endpoint: endpointOf(ev)}
 	if ev.Kind == authlog.KindGranted {
-		w.account, w.userID = splitUID(ev.Get("uid"))
+		_, w.userID = splitUID(ev.Get("uid"))
 		return w
 	}
 	var r reading
@@ -241,8 +241,7 @@ func wantOf(ev *authlog.Event) want {
 
 func (w want) fits(r *response) bool {
 	fit := func(want, got string) bool { return want == "" || got == "" || want == got }
-	return fit(w.account, r.Account) && fit(w.userID, r.UserID) &&
-		fit(w.endpoint, r.Endpoint) && fit(w.instance, r.Session)
+	return fit(w.userID, r.UserID) && fit(w.endpoint, r.Endpoint) && fit(w.instance, r.Session)
 }
 
 // forget drops what no line of that second or later can have come from, and

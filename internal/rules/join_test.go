@@ -125,6 +125,22 @@ func TestJoinerHoldsAGrantToItsUID(t *testing.T) {
 	}
 }
 
+func TestJoinerHoldsAnOutcomeToItsEndpoint(t *testing.T) {
+	endpoint := func(ev authlog.Event, host string) authlog.Event {
+		ev.Fields = append(ev.Fields, authlog.Field{Key: "stsendpoint", Value: host})
+		return ev
+	}
+	events := []authlog.Event{
+		endpoint(response(noon, "s", "c", "Dev", "alice"), "sts.us-west-2.amazonaws.com"),
+		endpoint(response(noon.Add(time.Millisecond), "s", "c", "Dev", "bob"), "sts.amazonaws.com"),
+		endpoint(outcome(authlog.KindGranted, noon.Add(2*time.Millisecond), "s", "c", "Dev", "grant"), "sts.us-west-2.amazonaws.com"),
+	}
+	var j rules.Joiner
+	if got := j.Page(events)[2]; got.Session != "alice" || got.Endpoint != "us-west-2" {
+		t.Errorf("the grant of us-west-2 got %+v", got)
+	}
+}
+
 func TestJoinerReadsThePageBeforeAgainWithTheSameResult(t *testing.T) {
 	events := storm(rand.New(rand.NewPCG(1, 2)))
 	var j rules.Joiner

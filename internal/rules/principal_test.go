@@ -96,4 +96,9 @@ func TestARoleOfTheClustersOwnAccountIsNotEKS(t *testing.T) {
 			t.Errorf("in account %q benign=%v", account, d.Principal.Benign)
 		}
 	}
+	ev.Cluster.Account = ""
+	ev.Fields[len(ev.Fields)-1].Value = "arn:aws:iam::XXXXXXXXXXXX:role/AWSWesleyClusterManagerLambda-x"
+	if d := rules.Denial(&ev, rules.Identity{}); !d.Principal.Benign {
+		t.Error("two accounts that are not known are taken for the same")
+	}
 }
