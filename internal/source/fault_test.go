@@ -253,6 +253,50 @@ func TestReadStartsAnewWhatCannotBeFound(t *testing.T) {
 	c.meter.wantQueries(t, map[string]int{"lost": 1, "complete": 1})
 }
 
+func TestReadGoesOnWhereAWSMatchedMoreThanItGave(t *testing.T) {
+	c := newCloud(t)
+	g := c.group(t, "prod", 1, awssim.GroupOptions{})
+	for second := range 55 {
+		c.write(g, 0, 200, time.Duration(second)*time.Second)
+	}
+	cfg := config()
+	cfg.RowLimit = 100_000
+	token := regexp.MustCompile(`"nextToken":"[^"]*",`)
+	s := source.New(c.behind(t, func(_ *http.Request, operation string, _, answer []byte) []byte {
+		if operation == "GetQueryResults" {
+			return token.ReplaceAll(answer, nil)
+		}
+		return answer
+	}), cfg, c.meter, zerolog.Nop())
+	c.wantAll(t, read(t.Context(), t, s, c.window(t, s, time.Minute)))
+	// 10,000 lines of the first page, and the rest.
+	c.meter.wantQueries(t, map[string]int{"complete": 2})
+}
+
+func TestReadTakesARowThatIsGivenTwiceOnce(t *testing.T) {
+	c := busy(t)
+	s := source.New(c.behind(t, func(_ *http.Request, operation string, _, answer []byte) []byte {
+		if operation != "GetQueryResults" {
+			return answer
+		}
+		var whole map[string]json.RawMessage
+		var rows []json.RawMessage
+		err := errors.Join(json.Unmarshal(answer, &whole), json.Unmarshal(whole["results"], &rows))
+		var twice []json.RawMessage
+		for _, row := range rows {
+			twice = append(twice, row, row)
+		}
+		doubled, e := json.Marshal(twice)
+		whole["results"] = doubled
+		answer, e2 := json.Marshal(whole)
+		if err = errors.Join(err, e, e2); err != nil {
+			t.Error(err)
+		}
+		return answer
+	}), config(), c.meter, zerolog.Nop())
+	c.wantAll(t, read(t.Context(), t, s, c.window(t, s, time.Minute)))
+}
+
 func TestReadGoesOnWithoutAGroupThatIsGone(t *testing.T) {
 	c := busy(t)
 	s := c.source(t, config())

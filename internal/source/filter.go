@@ -20,12 +20,13 @@ func (r *reader) filter(ctx context.Context, j job) (through time.Time, err erro
 		// Milliseconds, both ends included.
 		StartTime: aws.Int64(j.from.UnixMilli()),
 		EndTime:   aws.Int64(j.to.UnixMilli() - 1),
+		Limit:     aws.Int32(int32(min(j.limit, maxPageRows))), //nolint:gosec // at most 10,000
 	}
 	if prefix := commonPrefix(target.Streams); prefix != "" {
 		in.LogStreamNamePrefix = aws.String(prefix)
 	}
-	group := newWanted(j.targets).groups[logName(target.Group)]
 	got := newStretch(j)
+	group := got.wanted.groups[logName(target.Group)]
 	for {
 		out, err := call(ctx, r.Source, opFilterLogEvents, passing, func(ctx context.Context) (*cloudwatchlogs.FilterLogEventsOutput, error) {
 			return r.logs.FilterLogEvents(ctx, in)
@@ -34,11 +35,7 @@ func (r *reader) filter(ctx context.Context, j job) (through time.Time, err erro
 			return got.page.From, err
 		}
 		for i := range out.Events {
-			row, mine := group.event(&out.Events[i])
-			if !mine || row.line.Time.Before(j.from) || !row.line.Time.Before(j.to) {
-				continue
-			}
-			if err := got.add(row); err != nil {
+			if err := got.add(group.event(&out.Events[i])); err != nil {
 				return got.page.From, err
 			}
 		}
@@ -47,8 +44,8 @@ func (r *reader) filter(ctx context.Context, j job) (through time.Time, err erro
 			r.emit(got.cut(j.to), nil)
 			return j.to, nil
 		}
-		if n := len(got.rows); n >= r.cfg.RowLimit {
-			r.part(got, got.rows[n-1].line.Time)
+		if len(got.rows) >= j.limit {
+			r.part(got)
 		}
 		in.NextToken = out.NextToken
 	}

@@ -51,36 +51,48 @@ func (r *reader) run(ctx context.Context, j job) (id string, first *cloudwatchlo
 func (r *reader) await(ctx context.Context, j job, id string, began time.Time) (*cloudwatchlogs.GetQueryResultsOutput, error) {
 	var last *cloudwatchlogs.GetQueryResultsOutput
 	for wait := r.cfg.PollMin; ; wait = min(wait*3/2, r.cfg.PollMax) {
-		err := pause(ctx, wait)
-		if err == nil && time.Since(began) > r.cfg.QueryTimeout {
-			err = fmt.Errorf("%w: stopped after %s", errTooMuch, r.cfg.QueryTimeout)
-		}
-		var out *cloudwatchlogs.GetQueryResultsOutput
+		out, err := r.poll(ctx, j, id, wait)
 		if err == nil {
-			out, err = r.results(ctx, j, id, nil)
+			last = out
+			if status, bad := outcome(out.Status); status != "" {
+				r.count(status, began, out)
+				return out, bad
+			}
+			if time.Since(began) > r.cfg.QueryTimeout {
+				err = errTooMuch
+			}
 		}
 		if err != nil {
 			r.stop(ctx, id)
 			r.count("stopped", began, last)
-			return nil, err
+			return nil, fmt.Errorf("query %s: %w", id, err)
 		}
-		last = out
-		switch out.Status {
-		case types.QueryStatusComplete:
-			r.count("complete", began, out)
-			r.judge(j, statistics(out))
-			return out, nil
-		case types.QueryStatusFailed:
-			r.count("failed", began, out)
-			return nil, fmt.Errorf("%w: query %s", errFailed, id)
-		case types.QueryStatusTimeout:
-			r.count("timeout", began, out)
-			return nil, fmt.Errorf("%w: query %s timed out", errTooMuch, id)
-		case types.QueryStatusCancelled:
-			r.count("cancelled", began, out)
-			return nil, fmt.Errorf("%w: query %s was cancelled", errTooMuch, id)
-		default: // Scheduled, Running, Unknown and what AWS may invent are not final
-		}
+	}
+}
+
+// poll waits and then asks for the state of the query and its first rows.
+func (r *reader) poll(ctx context.Context, j job, id string, wait time.Duration) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+	if err := pause(ctx, wait); err != nil {
+		return nil, err
+	}
+	return r.results(ctx, j, id, nil)
+}
+
+// outcome is what the meter calls a query that ended with this status, and what
+// is bad about it. Scheduled, Running, Unknown and what AWS may invent have no
+// name: they are not final.
+func outcome(status types.QueryStatus) (name string, bad error) {
+	switch status {
+	case types.QueryStatusComplete:
+		return "complete", nil
+	case types.QueryStatusFailed:
+		return "failed", errFailed
+	case types.QueryStatusTimeout:
+		return "timeout", errTooMuch
+	case types.QueryStatusCancelled:
+		return "cancelled", errTooMuch
+	default:
+		return "", nil
 	}
 }
 
@@ -95,10 +107,10 @@ func (r *reader) results(ctx context.Context, j job, id string, token *string) (
 	})
 	switch code(err) {
 	case codeNotFound, codeInvalid: // the query or the page is not kept any more
-		return nil, fmt.Errorf("%w: results of query %s: %w", errFailed, id, err)
+		return nil, fmt.Errorf("%w: results: %v", errFailed, err) //nolint:errorlint // of the query, not of a log group
 	}
 	if err != nil {
-		return nil, fmt.Errorf("results of query %s: %w", id, err)
+		return nil, fmt.Errorf("results: %w", err)
 	}
 	return out, nil
 }
@@ -106,34 +118,16 @@ func (r *reader) results(ctx context.Context, j job, id string, token *string) (
 // collect pages through the rows of a complete query and emits them as far as
 // they are whole.
 func (r *reader) collect(ctx context.Context, j job, id string, out *cloudwatchlogs.GetQueryResultsOutput) (time.Time, error) {
-	var (
-		wanted = newWanted(j.targets)
-		got    = newStretch(j)
-		last   = j.from // the time of the newest row
-		rows   int
-		stats  = statistics(out)
-	)
+	got, stats := newStretch(j), statistics(out)
+	r.judge(j, stats)
 	for {
-		for _, fields := range out.Results {
-			row, mine, err := wanted.row(fields)
-			if err != nil {
-				return got.page.From, err
-			}
-			if last.Before(row.line.Time) {
-				last = row.line.Time
-			}
-			if !mine || row.line.Time.Before(j.from) || !row.line.Time.Before(j.to) {
-				continue
-			}
-			if err := got.add(row); err != nil {
-				return got.page.From, err
-			}
+		if err := got.take(out.Results); err != nil {
+			return got.page.From, err
 		}
-		rows += len(out.Results)
 		if aws.ToString(out.NextToken) == "" {
 			break
 		}
-		r.part(got, last)
+		r.part(got)
 		var err error
 		if out, err = r.results(ctx, j, id, out.NextToken); err != nil {
 			return got.page.From, err
@@ -141,23 +135,26 @@ func (r *reader) collect(ctx context.Context, j job, id string, out *cloudwatchl
 	}
 	matched := int(max(stats.RecordsMatched, stats.ResultCount))
 	switch {
-	case rows < j.limit && matched <= rows:
+	case got.taken < j.limit && matched <= got.taken:
 		r.emit(got.cut(j.to), nil)
 		return j.to, nil
-	case rows == 0:
+	case got.taken == 0:
 		return j.from, fmt.Errorf("%w: query %s matched %d lines and returned none", errFailed, id, matched)
 	}
-	r.part(got, last)
+	r.part(got)
 	if got.page.From.Equal(j.from) {
 		return j.from, errOverflow
 	}
 	return got.page.From, nil
 }
 
-// part emits the seconds that are whole when more rows will follow the one of
-// that time.
-func (r *reader) part(got *stretch, last time.Time) {
-	if second := last.Truncate(time.Second); second.After(got.page.From) {
+// part emits the seconds that are whole when more rows will follow.
+func (r *reader) part(got *stretch) {
+	second := got.last.Truncate(time.Second)
+	if second.After(got.to) {
+		second = got.to
+	}
+	if second.After(got.page.From) {
 		r.emit(got.cut(second), nil)
 	}
 }

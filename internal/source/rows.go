@@ -99,24 +99,55 @@ func (w wanted) row(fields []types.ResultField) (r row, mine bool, err error) {
 // A stretch gathers the rows of one answer, in their order, and hands out
 // pages of whole seconds.
 type stretch struct {
-	page authlog.Page // of what is to come: From is the end of what was handed out
-	rows []row
-	seen map[string]struct{} // the addresses of rows
+	wanted   wanted
+	from, to time.Time    // of the question
+	page     authlog.Page // of what is to come: From is the end of what was handed out
+	rows     []row
+	seen     map[string]struct{} // the addresses of rows
+	taken    int                 // rows of the answer, unwanted ones too
+	last     time.Time           // the newest of them
 }
 
 func newStretch(j job) *stretch {
 	return &stretch{
-		page: authlog.Page{Targets: j.targets, From: j.from, Through: j.from},
-		seen: map[string]struct{}{},
+		wanted: newWanted(j.targets),
+		from:   j.from,
+		to:     j.to,
+		page:   authlog.Page{Targets: j.targets, From: j.from, Through: j.from},
+		seen:   map[string]struct{}{},
+		last:   j.from,
 	}
 }
 
-// add takes a row. A row that was there before is left out; one of a second
-// that was handed out already breaks the order that resuming relies on.
-func (s *stretch) add(r row) error {
-	if r.line.Time.Before(s.page.From) {
+// take adds the rows of one page of the answer to a query.
+func (s *stretch) take(results [][]types.ResultField) error {
+	for _, fields := range results {
+		r, mine, err := s.wanted.row(fields)
+		if err != nil {
+			return err
+		}
+		if err := s.add(r, mine); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes a row. One that is not mine, or that was there before, is only
+// counted; one of a second that was handed out already breaks the order that
+// resuming relies on.
+func (s *stretch) add(r row, mine bool) error {
+	at := r.line.Time
+	s.taken++
+	if s.last.Before(at) {
+		s.last = at
+	}
+	if !mine || at.Before(s.from) || !at.Before(s.to) {
+		return nil
+	}
+	if at.Before(s.page.From) {
 		return fmt.Errorf("answer is out of order: a line of %s after %s was whole",
-			r.line.Time.Format(rowTime), s.page.From.Format(rowTime))
+			at.Format(rowTime), s.page.From.Format(rowTime))
 	}
 	if _, twice := s.seen[r.ptr]; twice && r.ptr != "" {
 		return nil

@@ -36,8 +36,8 @@ type cloud struct {
 
 // newCloud serves a world in which queries are complete at once and no rate
 // is limited, but for the changes made to it.
-func newCloud(t *testing.T, changes ...func(*awssim.World)) *cloud {
-	t.Helper()
+func newCloud(tb testing.TB, changes ...func(*awssim.World)) *cloud {
+	tb.Helper()
 	w := awssim.NewWorld(time.Now)
 	w.Pace = awssim.Pace{}
 	w.Limits.PerSecond = map[string]float64{
@@ -51,18 +51,18 @@ func newCloud(t *testing.T, changes ...func(*awssim.World)) *cloud {
 	c.start = time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
 	server, err := awssim.Start(w)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := server.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		// Whatever a test did, no query may be left that nobody waits for.
 		if n := w.RunningQueries(); n > 0 {
-			t.Errorf("%d queries are left running", n)
+			tb.Errorf("%d queries are left running", n)
 		}
 		if n := w.Orphans(); n > 0 {
-			t.Errorf("%d queries were started and neither read nor stopped", n)
+			tb.Errorf("%d queries were started and neither read nor stopped", n)
 		}
 	})
 	c.server = server
@@ -88,32 +88,32 @@ func quick() aws.Retryer {
 	})
 }
 
-func (c *cloud) source(t *testing.T, cfg source.Config) *source.Source {
-	t.Helper()
+func (c *cloud) source(tb testing.TB, cfg source.Config) *source.Source {
+	tb.Helper()
 	awscfg := c.server.Config(region)
 	awscfg.Retryer = quick
-	return source.New(awscfg, cfg, c.meter, zerolog.New(zerolog.NewTestWriter(t)))
+	return source.New(awscfg, cfg, c.meter, zerolog.New(zerolog.NewTestWriter(tb)))
 }
 
 // group makes the log group of a cluster with streams authenticator-…0 to
 // …n-1, and one of audit lines that must never be read.
-func (c *cloud) group(t *testing.T, cluster string, streams int, opts awssim.GroupOptions) *awssim.LogGroup {
-	t.Helper()
+func (c *cloud) group(tb testing.TB, cluster string, streams int, opts awssim.GroupOptions) *awssim.LogGroup {
+	tb.Helper()
 	if opts.Created.IsZero() {
 		opts.Created = c.start.Add(-24 * time.Hour)
 	}
 	g, err := c.region.CreateLogGroup("/aws/eks/"+cluster+"/cluster", opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := range streams {
 		if _, err := g.CreateStream(streamName(i), opts.Created); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	audit, err := g.CreateStream(fmt.Sprintf("kube-apiserver-audit-%032x", 1), opts.Created)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	audit.Put(awssim.Event{Time: c.start.Add(time.Second), Message: "audit"})
 	audit.SetNoise(100, 100_000)
@@ -134,11 +134,11 @@ func (c *cloud) write(g *awssim.LogGroup, i, n int, after time.Duration) {
 }
 
 // window spans the given time after c.start for all groups that are listed.
-func (c *cloud) window(t *testing.T, s *source.Source, span time.Duration) authlog.Window {
-	t.Helper()
-	groups, err := s.Groups(t.Context())
+func (c *cloud) window(tb testing.TB, s *source.Source, span time.Duration) authlog.Window {
+	tb.Helper()
+	groups, err := s.Groups(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w := authlog.Window{From: c.start, To: c.start.Add(span)}
 	for _, g := range groups {
