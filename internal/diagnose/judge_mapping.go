@@ -1,0 +1,510 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+)
+
+const notMapped = "arn_not_mapped"
+
+// awsAuth judges what the log says of aws-auth itself.
+func (b *bench) awsAuth() {
+	reads := b.marker(rules.AWSAuthRead)
+	deletes := b.marker(rules.AWSAuthDeleted)
+	parse := b.marker(rules.AWSAuthParseError)
+	if sp, ok := parse.spell(&reads.series, 0, b.cfg.Keep, b.cfg.MarkerSlack); ok {
+		sp.end = firstOf(sp.end, deletes.after(secondOf(sp.last)))
+		v := &verdict{code: "aws_auth_malformed", spell: sp, severity: b.unlessAPI(authlog.SeverityCritical), confidence: authlog.ConfidenceCertain}
+		b.auth(v, parse, "aws-auth cannot be read")
+	}
+	if sp, ok := deletes.spell(&reads.series, 0, b.cfg.Keep, 0); ok {
+		v := &verdict{code: "aws_auth_deleted", spell: sp, severity: b.unlessAPI(authlog.SeverityCritical), confidence: authlog.ConfidenceCertain}
+		b.auth(v, deletes, "aws-auth was deleted")
+	}
+}
+
+func firstOf(a, c mark) mark { return earlier(a, c) }
+
+// auth adds a verdict on aws-auth. It is open until aws-auth is read whole,
+// and then remembered as long as a lockout is.
+func (b *bench) auth(v *verdict, t *track, what string) {
+	if v.ended() {
+		v.by = authlog.ResolvedByFix
+		if b.c.clock-secondOf(v.end) >= seconds(b.cfg.Quiet) {
+			return
+		}
+	}
+	v.show(t.quotes(v.first, v.last), what)
+	b.add(v)
+}
+
+func (b *bench) unlessAPI(s authlog.Severity) authlog.Severity {
+	if b.c.facts.Mode == authlog.ModeAPI {
+		return authlog.SeverityInfo
+	}
+	return s
+}
+
+func (b *bench) marker(code string) *track {
+	if t := b.c.markers[code]; t != nil {
+		return t
+	}
+	return &track{}
+}
+
+func (v *verdict) show(lines []quote, what string) {
+	for _, q := range lines {
+		v.quotes = append(v.quotes, shown{quote: q, what: what})
+	}
+}
+
+// principals judges each principal that was denied by the mapping.
+func (b *bench) principals() {
+	foreign := map[string][]*verdict{}
+	sets := b.ssoSets()
+	for _, p := range b.c.principals {
+		if t := p.denied["arn_userid_mismatch"]; t != nil {
+			if v := b.spellOf(p, "arn_userid_mismatch", &p.granted); v != nil {
+				b.renamed(v, p)
+			}
+		}
+		v := b.spellOf(p, notMapped, &p.granted)
+		if v == nil {
+			continue
+		}
+		if b.isForeign(v, p) {
+			v.code = "never_mapped"
+			foreign[p.account] = append(foreign[p.account], v)
+			continue
+		}
+		b.unmapped(v, p, sets)
+	}
+	for account, list := range foreign {
+		b.foreign(account, list)
+	}
+}
+
+// spellOf begins a verdict on a principal's latest spell of a reason. It is
+// nil when there is none or it is forgotten.
+func (b *bench) spellOf(p *principal, reason string, good *series) *verdict {
+	t := p.denied[reason]
+	if t == nil {
+		return nil
+	}
+	sp, ok := t.spell(good, b.cfg.Flap, b.cfg.Quiet, 0)
+	if !ok {
+		return nil
+	}
+	v := &verdict{subject: p.arn, spell: sp, about: about{reason: reason}}
+	if !v.settle(b.c.clock, b.cfg.Quiet, authlog.ResolvedByGrant) {
+		return nil
+	}
+	v.affect(p, sp)
+	v.show(t.quotes(sp.first, sp.last), "denied: "+reason)
+	return v
+}
+
+// affect adds a principal with who it was in a spell.
+func (v *verdict) affect(p *principal, sp spell) {
+	since := secondOf(sp.first)
+	v.affected = append(v.affected, affected{
+		principal: p, spell: sp,
+		sessions: p.deniedAs.newest(since).keys(), userIDs: p.deniedIDs.newest(since).keys(),
+	})
+}
+
+// primary makes v the verdict on a principal, unless there is a later one.
+func (b *bench) primary(v *verdict, p *principal) {
+	b.add(v)
+	if old := b.by[p]; old == nil || compareMarks(old.last, v.last) < 0 {
+		b.by[p] = v
+	}
+}
+
+func (b *bench) renamed(v *verdict, p *principal) {
+	v.code, v.severity, v.confidence = "principal_renamed", authlog.SeverityWarning, authlog.ConfidenceCertain
+	if s := b.c.entryARNs[strings.ToLower(p.arn)]; s != nil {
+		for _, e := range s.newest(0)[:1] {
+			v.about.otherARN = e.key
+			v.quotes = append([]shown{{quote: quote{mark: e.last, raw: e.note}, what: "the ARN of the access entry beside the one that STS gave"}}, v.quotes...)
+		}
+	}
+	b.primary(v, p)
+}
+
+// unmapped finds the cause of a principal's not being mapped; the first that
+// holds wins.
+func (b *bench) unmapped(v *verdict, p *principal, sets map[string][]*principal) {
+	v.severity = authlog.SeverityWarning
+	switch {
+	case p.kind == authlog.PrincipalRoot:
+		v.code, v.confidence = "root_user_attempt", authlog.ConfidenceCertain
+	case b.recreated(v, p):
+	case b.isNode(v, p):
+		b.node(v, p)
+	case b.rotated(v, p, sets):
+	case b.isCreator(v, p):
+	case v.before != (mark{}):
+		b.lost(v, p)
+	case b.wrongProfile(v, p):
+	default:
+		b.never(v)
+	}
+	b.primary(v, p)
+}
+
+// recreated compares the unique id that is denied with the one that was
+// granted before.
+func (b *bench) recreated(v *verdict, p *principal) bool {
+	ids := v.affected[0].userIDs
+	if len(ids) == 0 {
+		return false
+	}
+	if g := p.grantedIDs.get(ids[0]); g != nil && secondOf(g.first) <= secondOf(v.last) {
+		return false
+	}
+	for _, old := range p.grantedIDs.newest(0) {
+		if old.key == ids[0] || secondOf(old.last) >= secondOf(v.first) {
+			continue
+		}
+		v.code, v.confidence = "role_recreated", authlog.ConfidenceCertain
+		v.about.oldID, v.about.newID = old.key, ids[0]
+		v.lastGrant(old, "granted with the unique id "+old.key)
+		if isNodeKind(b.nodeKind(v, p)) {
+			v.severity = authlog.SeverityCritical
+		}
+		return true
+	}
+	return false
+}
+
+// lastGrant puts a grant before the denials.
+func (v *verdict) lastGrant(s span, what string) {
+	v.quotes = append([]shown{{quote: quote{mark: s.last, raw: s.note}, what: what}}, v.quotes...)
+}
+
+// An ssoKey tells the permission set of an SSO role in its account.
+func ssoKey(p *principal) (set, key string, ok bool) {
+	set, _, ok = rules.SplitSSORole(p.arn[strings.LastIndexByte(p.arn, '/')+1:])
+	return set, p.account + "/" + set, ok && p.account != ""
+}
+
+// ssoSets lists the SSO roles with grants by permission set, sorted.
+func (b *bench) ssoSets() map[string][]*principal {
+	sets := map[string][]*principal{}
+	for _, p := range b.c.principals {
+		if p.kind != authlog.PrincipalSSO || p.granted.empty() {
+			continue
+		}
+		if _, key, ok := ssoKey(p); ok {
+			sets[key] = append(sets[key], p)
+		}
+	}
+	for _, list := range sets {
+		slices.SortFunc(list, func(a, b *principal) int {
+			return cmp.Or(compareMarks(b.granted.last(), a.granted.last()), strings.Compare(a.arn, b.arn))
+		})
+	}
+	return sets
+}
+
+// rotated looks for another role of the same permission set that was granted
+// before.
+func (b *bench) rotated(v *verdict, p *principal, sets map[string][]*principal) bool {
+	if p.kind != authlog.PrincipalSSO || v.before != (mark{}) {
+		return false
+	}
+	set, key, _ := ssoKey(p)
+	for _, q := range sets[key] {
+		before := q.granted.before(secondOf(v.first))
+		if q == p || before == (mark{}) {
+			continue
+		}
+		v.code, v.confidence = "sso_role_rotated", authlog.ConfidenceHigh
+		v.about.otherARN, v.about.set = q.arn, set
+		v.quotes = append([]shown{{quote: q.grantQuote(before), what: "the role of the same permission set was granted before"}}, v.quotes...)
+		if len(v.affected[0].sessions) >= b.cfg.SSOUsers {
+			v.severity = authlog.SeverityCritical
+		}
+		return true
+	}
+	return false
+}
+
+// grantQuote is the line of a grant, if it is the one that was kept.
+func (p *principal) grantQuote(m mark) quote {
+	for _, s := range p.grantedIDs {
+		if s.last == m {
+			return quote{mark: m, raw: s.note}
+		}
+	}
+	return quote{mark: m}
+}
+
+// lost is a principal that was granted before and no longer is.
+func (b *bench) lost(v *verdict, p *principal) {
+	v.code, v.confidence = "mapping_lost", authlog.ConfidenceMedium
+	if ids := v.affected[0].userIDs; len(ids) > 0 && p.grantedIDs.get(ids[0]) != nil {
+		v.confidence = authlog.ConfidenceHigh
+		v.about.newID = ids[0]
+		v.rule("role_recreated", "the unique id "+ids[0]+" is the one that was granted before")
+	}
+	v.quotes = append([]shown{{quote: p.grantQuote(v.before), what: "the last grant before"}}, v.quotes...)
+	if m := b.change(v.first); m != (mark{}) {
+		v.about.marker = m
+	}
+}
+
+// change is the last reading of aws-auth that may have caused what began then.
+func (b *bench) change(first mark) mark {
+	reads := b.marker(rules.AWSAuthRead)
+	at := secondOf(first)
+	m := reads.before(at + 1)
+	if m == (mark{}) || at-secondOf(m) > seconds(b.cfg.WipeCause) {
+		return mark{}
+	}
+	return m
+}
+
+// wrongProfile looks whether the same person was granted under another role.
+func (b *bench) wrongProfile(v *verdict, p *principal) bool {
+	for _, session := range v.affected[0].sessions {
+		s := b.c.people[session]
+		if s == nil || !isPerson(p.kind, session) {
+			continue
+		}
+		for _, as := range s.newest(secondOf(v.first) - seconds(b.cfg.Sibling)) {
+			if as.key == p.arn || secondOf(as.first) > secondOf(v.last)+seconds(b.cfg.Sibling) {
+				continue
+			}
+			v.code, v.severity, v.confidence = "possible_wrong_profile", authlog.SeverityInfo, authlog.ConfidenceMedium
+			v.about.otherARN, v.about.person = as.key, session
+			v.gotIn(b.c, as)
+			return true
+		}
+	}
+	return false
+}
+
+// gotIn ends a verdict when the person was granted under the other role.
+func (v *verdict) gotIn(c *cluster, as span) {
+	other := c.principals[as.key]
+	if other == nil || secondOf(as.last) <= secondOf(v.last) || v.ended() {
+		return
+	}
+	if end := other.granted.after(secondOf(v.last)); end != (mark{}) {
+		v.end, v.by = end, authlog.ResolvedByGrant
+	}
+}
+
+func (b *bench) never(v *verdict) {
+	v.code, v.severity, v.confidence = "never_mapped", authlog.SeverityInfo, authlog.ConfidenceHigh
+	if secondOf(v.first)-secondOf(b.c.since) < day {
+		v.confidence, v.about.noHistory = authlog.ConfidenceMedium, true
+	}
+}
+
+func (v *verdict) rule(code, why string) {
+	v.ruledOut = append(v.ruledOut, authlog.RuledOut{Code: code, Why: why})
+}
+
+// trusts says whether principals of an account may be let in: yes for the
+// cluster's own and those that were named, no for others, "" where one of the
+// two is not known.
+func (c *cluster) trusts(account string) authlog.Answer {
+	switch {
+	case account == "" || c.id.Account == "":
+		return ""
+	case account == c.id.Account || slices.Contains(c.facts.Trusted, account):
+		return authlog.Yes
+	}
+	return authlog.No
+}
+
+// isForeign reports whether a principal's account is none that was ever let in.
+func (b *bench) isForeign(v *verdict, p *principal) bool {
+	if p.kind == authlog.PrincipalRoot || b.c.trusts(p.account) != authlog.No {
+		return false
+	}
+	t := b.c.accounts[p.account]
+	return t == nil || t.before(secondOf(v.first)) == (mark{})
+}
+
+// foreign judges what came from one account that is not trusted.
+func (b *bench) foreign(account string, list []*verdict) {
+	var sum verdict
+	for _, v := range list {
+		sum.gather(v)
+	}
+	if len(list) < b.cfg.ForeignPrincipals && sum.n < int64(b.cfg.ForeignDenials) {
+		for _, v := range list {
+			b.never(v)
+			b.primary(v, v.affected[0].principal)
+		}
+		return
+	}
+	v := &sum
+	v.code, v.subject, v.about.account = "foreign_account_probe", account, account
+	v.severity, v.confidence = authlog.SeverityWarning, authlog.ConfidenceHigh
+	if !v.settle(b.c.clock, b.cfg.Quiet, authlog.ResolvedByGrant) {
+		return
+	}
+	for _, one := range list {
+		b.by[one.affected[0].principal] = v
+	}
+	b.add(v)
+}
+
+// gather takes the lines and principals of another verdict in.
+func (v *verdict) gather(w *verdict) {
+	v.first, v.last = earlier(v.first, w.first), later(v.last, w.last)
+	v.n += w.n
+	v.affected = append(v.affected, w.affected...)
+	v.quotes = append(v.quotes, w.quotes...)
+}
+
+// wiped looks for principals that lost their mapping together.
+func (b *bench) wiped() {
+	var lost []*verdict
+	for _, v := range b.by {
+		if b.canBeWiped(v) {
+			lost = append(lost, v)
+		}
+	}
+	slices.SortFunc(lost, func(x, y *verdict) int {
+		return cmp.Or(compareMarks(x.first, y.first), strings.Compare(x.subject, y.subject))
+	})
+	group := b.together(lost)
+	if len(group) == 0 {
+		return
+	}
+	v := &verdict{code: "aws_auth_wiped", severity: authlog.SeverityCritical, confidence: authlog.ConfidenceMedium}
+	var ends []mark
+	for _, w := range group {
+		v.gather(w)
+		if w.ended() {
+			ends = append(ends, w.end)
+		}
+	}
+	v.about.victims = len(group)
+	if m := b.change(v.first); m != (mark{}) {
+		v.confidence, v.about.marker = authlog.ConfidenceHigh, m
+		v.quotes = append(v.quotes, shown{quote: b.marker(rules.AWSAuthRead).quoteAt(m), what: "aws-auth was read anew just before"})
+	}
+	// When half of them are back, so is the mapping; the others did not try.
+	if half := (len(group) + 1) / 2; len(ends) >= half {
+		slices.SortFunc(ends, compareMarks)
+		v.end = ends[half-1]
+	}
+	if !v.settle(b.c.clock, b.cfg.Quiet, authlog.ResolvedByGrant) {
+		return
+	}
+	for _, w := range group {
+		if v.covers(w, b.cfg) {
+			w.parent = v
+		}
+	}
+	b.add(v)
+}
+
+func (t *track) quoteAt(m mark) quote {
+	for _, q := range t.quotes(m, m) {
+		return q
+	}
+	return quote{mark: m}
+}
+
+// canBeWiped chooses principals with a grant before that something else does
+// not explain. One that was back at once saw two API servers disagree.
+func (b *bench) canBeWiped(v *verdict) bool {
+	switch v.code {
+	case "mapping_lost", "node_role_unmapped", "creator_without_access":
+	default:
+		return false
+	}
+	if v.before == (mark{}) || v.by == authlog.ResolvedByGrant && v.end.Time().Sub(v.first.Time()) < b.cfg.Flap {
+		return false
+	}
+	for _, p := range b.all {
+		if isAuthCode(p.code) && p.covers(v, b.cfg) {
+			return false
+		}
+	}
+	return true
+}
+
+func isAuthCode(code string) bool { return code == "aws_auth_malformed" || code == "aws_auth_deleted" }
+
+// together finds the latest group of verdicts that began within the window of
+// each other and are enough. The list is sorted by when they began.
+func (b *bench) together(lost []*verdict) []*verdict {
+	from, to := -1, -1
+	for i, j := 0, 0; i < len(lost); i++ {
+		for j < len(lost) && lost[j].first.Time().Sub(lost[i].first.Time()) <= b.cfg.WipeWindow {
+			j++
+		}
+		if !b.enough(lost[i], j-i) {
+			continue
+		}
+		if i > to {
+			from = i
+		}
+		to = max(to, j-1)
+	}
+	if from < 0 {
+		return nil
+	}
+	return lost[from : to+1]
+}
+
+// enough reports whether n principals are a wipe: by their number or by their
+// share of those granted in the day before.
+func (b *bench) enough(v *verdict, n int) bool {
+	if n >= b.cfg.WipePrincipals {
+		return true
+	}
+	if n < 2 {
+		return false
+	}
+	active, first := 0, secondOf(v.first)
+	for _, p := range b.c.principals {
+		if m := p.granted.before(first); m != (mark{}) && first-secondOf(m) <= day {
+			active++
+		}
+	}
+	return float64(n) >= b.cfg.WipeShare*float64(active)
+}
+
+// covers reports whether a child began while the parent lasted, and ended its
+// denials with it.
+func (v *verdict) covers(child *verdict, cfg *Config) bool {
+	slack := seconds(cfg.MarkerSlack)
+	first, last := secondOf(child.first), secondOf(child.last)
+	if first < secondOf(v.first)-slack {
+		return false
+	}
+	return v.open() || last <= secondOf(v.end)+seconds(cfg.Flap)
+}
+
+// isCreator judges the principal that created the cluster.
+func (b *bench) isCreator(v *verdict, p *principal) bool {
+	cr := b.c.creatorOf(b.cfg)
+	if cr.principal != p && cr.arn != p.arn || cr.confidence == authlog.ConfidenceLow {
+		return false
+	}
+	v.code, v.severity, v.confidence = "creator_without_access", authlog.SeverityWarning, cr.confidence
+	v.about.source = cr.source
+	if v.before != (mark{}) {
+		v.quotes = append([]shown{{quote: p.grantQuote(v.before), what: "the last grant before"}}, v.quotes...)
+	}
+	return true
+}
+
+func ago(clock int64, m mark) time.Duration {
+	return time.Duration(clock-secondOf(m)) * time.Second
+}

@@ -1,0 +1,371 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// probes judges what smells of an attack, and clients that will not stop.
+func (b *bench) probes() {
+	b.credentialProbe()
+	for _, p := range b.c.principals {
+		b.deniedLoop(p)
+	}
+}
+
+func unidentified(t *tally) *crowd { return &t.unidentified }
+
+// credentialProbe looks for many denials without an identity: of many kinds,
+// or many more than is usual.
+func (b *bench) credentialProbe() {
+	run := b.run(unidentified, b.cfg.Calm)
+	v := &verdict{code: "credential_probe", severity: authlog.SeverityWarning}
+	for i := range run {
+		n, reasons := b.probeWindow(run, i)
+		switch {
+		case n >= int64(b.cfg.ProbeDenials) && reasons >= b.cfg.ProbeReasons:
+			v.confidence, v.about.variant = authlog.ConfidenceMedium, "variety"
+			v.about.tokens = max(v.about.tokens, reasons)
+		case v.confidence == "" && b.unusual(run[i]):
+			v.confidence, v.about.variant = authlog.ConfidenceLow, "rate"
+		}
+	}
+	if v.confidence == "" {
+		return
+	}
+	v.spell = b.spellOfRun(run, unidentified)
+	for _, reason := range sortedKeys(b.c.anonymous) {
+		a := b.c.anonymous[reason]
+		if reason == invalidOnGlobal || a.track.last() == (mark{}) || secondOf(a.track.last()) < secondOf(v.first) {
+			continue
+		}
+		v.about.notes = append(v.about.notes, reason)
+		if lines := a.quotes(v.first, v.last); len(lines) > 0 {
+			v.show(lines[len(lines)-1:], "denied: "+reason)
+		}
+	}
+	b.keep(v, "")
+}
+
+func (b *bench) probeWindow(run []int64, i int) (n int64, reasons int) {
+	var set uint64
+	for _, at := range run[i:] {
+		if at >= run[i]+seconds(b.cfg.ProbeWindow) {
+			break
+		}
+		t := b.c.tallies[at]
+		n += t.unidentified.n
+		set |= t.reasons
+	}
+	return n, countReasons(set)
+}
+
+// unusual compares the ten minutes that a second lies in with the median of
+// those on record.
+func (b *bench) unusual(second int64) bool {
+	r := b.c.rings[ringAnonymous]
+	n := r.at(second)
+	known := b.c.clock - secondOf(b.c.since)
+	if n < int64(b.cfg.ProbeFloor) || known < day {
+		return false
+	}
+	slots := min(known/tenMinutes, int64(len(r.slots)))
+	all := make([]int64, 0, slots)
+	for i := range slots {
+		all = append(all, r.at(b.c.clock-i*tenMinutes))
+	}
+	slices.Sort(all)
+	return float64(n) > b.cfg.ProbeRate*float64(all[len(all)/2])
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// deniedLoop looks for a principal that is denied often and for long: in each
+// LoopWindow of a LoopSpan.
+func (b *bench) deniedLoop(p *principal) {
+	windows := map[int64]*cell{}
+	width := seconds(b.cfg.LoopWindow)
+	for _, t := range p.denied {
+		for _, c := range t.cells {
+			if secondOf(c.last)-secondOf(c.first) >= tenMinutes {
+				continue // a day in one cell does not tell
+			}
+			w := windows[c.start/width]
+			if w == nil {
+				w = &cell{start: c.start / width}
+				windows[w.start] = w
+			}
+			w.merge(c)
+		}
+	}
+	run := b.busy(windows)
+	if len(run) == 0 {
+		return
+	}
+	v := &verdict{code: "denied_principal_loop", subject: p.arn, severity: authlog.SeverityWarning, confidence: authlog.ConfidenceCertain}
+	for _, w := range run {
+		v.first, v.last = earlier(v.first, w.first), later(v.last, w.last)
+		v.n += w.n
+	}
+	v.about.interval = (v.last.Time().Sub(v.first.Time()) / time.Duration(max(v.n-1, 1))).Round(time.Second)
+	v.affect(p, v.spell)
+	for _, reason := range sortedKeys(p.denied) {
+		v.show(p.denied[reason].quotes(v.first, v.last), "denied: "+reason)
+	}
+	if v := b.keep(v, ""); v != nil {
+		v.parent = b.by[p]
+	}
+}
+
+// busy finds the latest run of windows with enough denials, if it is long
+// enough.
+func (b *bench) busy(windows map[int64]*cell) []*cell {
+	var hot []*cell
+	for _, w := range windows {
+		if w.n >= int64(b.cfg.LoopDenials) {
+			hot = append(hot, w)
+		}
+	}
+	slices.SortFunc(hot, func(x, y *cell) int { return cmp.Compare(x.start, y.start) })
+	need := int((b.cfg.LoopSpan + b.cfg.LoopWindow - 1) / b.cfg.LoopWindow)
+	for end := len(hot); end >= need; {
+		from := end - 1
+		for from > 0 && hot[from-1].start == hot[from].start-1 {
+			from--
+		}
+		if end-from >= need {
+			return hot[from:end]
+		}
+		end = from
+	}
+	return nil
+}
+
+// siblings judges tokens whose signature does not fit: they may be meant for
+// another cluster of the same account and region.
+func (b *bench) siblings(siblings []*cluster) {
+	v, _ := b.anonymous("wrong_cluster_token", mismatch)
+	if v == nil {
+		return
+	}
+	v.confidence = authlog.ConfidenceLow
+	last := secondOf(v.last)
+	for _, s := range siblings {
+		if s != b.c && s.rings[ringPeople].at(last) > 0 {
+			v.confidence = authlog.ConfidenceMedium
+			v.about.notes = append(v.about.notes, s.id.Name)
+		}
+	}
+	b.keep(v, "")
+}
+
+const mismatch = "sts_signature_mismatch"
+
+// asksSiblings reports whether what other clusters saw matters to this one.
+func (c *cluster) asksSiblings() bool {
+	a := c.anonymous[mismatch]
+	return a != nil && c.clock-secondOf(a.track.last()) < day
+}
+
+// A creatorClaim is who created a cluster, as far as can be told.
+type creatorClaim struct {
+	*principal
+	arn, source string
+	confidence  authlog.Confidence
+	others      int // principals that are kubernetes-admin besides
+}
+
+// creatorOf says who created the cluster: who was told, else the principal
+// that EKS lets in as kubernetes-admin. aws-auth may give that name to others,
+// so it proves nothing, least when several have it.
+func (c *cluster) creatorOf(cfg *Config) creatorClaim {
+	if f := c.facts.Creator; f.ARN != "" {
+		return creatorClaim{principal: c.principals[f.ARN], arn: f.ARN, source: f.Source, confidence: authlog.ConfidenceCertain}
+	}
+	var claim creatorClaim
+	for _, p := range c.principals {
+		if p.creator.empty() {
+			continue
+		}
+		claim.others++
+		if claim.principal == nil || compareMarks(claim.creator.last(), p.creator.last()) < 0 {
+			claim.principal = p
+		}
+	}
+	if claim.principal == nil {
+		return claim
+	}
+	claim.others--
+	claim.arn, claim.source, claim.confidence = claim.principal.arn, "log", authlog.ConfidenceMedium
+	if claim.others > 0 {
+		claim.confidence = authlog.ConfidenceLow
+	}
+	return claim
+}
+
+// creator says who created the cluster, and whether that principal is gone.
+func (b *bench) creator() {
+	cr := b.c.creatorOf(b.cfg)
+	if cr.arn == "" {
+		return
+	}
+	v := &verdict{code: "creator_identified", subject: "", severity: authlog.SeverityInfo, confidence: cr.confidence}
+	v.about.source, v.about.otherARN, v.about.victims = cr.source, cr.arn, cr.others
+	if cr.principal != nil {
+		v.affected = []affected{{principal: cr.principal}}
+		v.first, v.last, v.n = cr.creator.first(), cr.creator.last(), cr.creator.since(0)
+		v.show(cr.creator.quotes(v.first, v.last), "granted as kubernetes-admin with system:masters")
+	}
+	if !b.gone(v, cr) {
+		b.add(v)
+	}
+}
+
+// gone judges whether the creator no longer exists: IAM says so, or it was a
+// role of IAM Identity Center that was replaced.
+func (b *bench) gone(v *verdict, cr creatorClaim) bool {
+	switch {
+	case b.c.facts.Creator.Exists == authlog.No && b.c.facts.Creator.ARN != "":
+		v.confidence, v.about.variant = authlog.ConfidenceCertain, "iam"
+	case cr.principal != nil && cr.confidence != authlog.ConfidenceLow && b.replaced(v, cr.principal):
+		v.confidence, v.about.variant = authlog.ConfidenceMedium, "sso"
+	default:
+		return false
+	}
+	v.code, v.severity = "creator_gone", authlog.SeverityCritical
+	b.add(v)
+	return true
+}
+
+// replaced looks for a newer role of the creator's permission set that was
+// seen after its last grant.
+func (b *bench) replaced(v *verdict, creator *principal) bool {
+	_, key, ok := ssoKey(creator)
+	if !ok {
+		return false
+	}
+	var newest *principal
+	for _, p := range b.c.principals {
+		if _, k, ok := ssoKey(p); !ok || k != key || p == creator || compareMarks(p.last(), creator.last()) <= 0 {
+			continue
+		}
+		if newest == nil || compareMarks(newest.last(), p.last()) < 0 {
+			newest = p
+		}
+	}
+	if newest == nil || secondOf(newest.last()) <= secondOf(creator.granted.last()) {
+		return false
+	}
+	v.about.person = newest.arn
+	if t := newest.denied[notMapped]; t != nil {
+		v.show(t.quotes(t.first(), t.last()), "the role that took its place")
+	}
+	return true
+}
+
+// logs judges the log itself.
+func (b *bench) logs() {
+	c := b.c
+	v := &verdict{severity: authlog.SeverityWarning, confidence: authlog.ConfidenceCertain}
+	v.first, v.last = c.last, c.last
+	switch {
+	case c.facts.Logging == authlog.No:
+		v.code = "logging_disabled"
+	case c.last != (mark{}) && c.clock-secondOf(c.last) >= seconds(b.cfg.Gap) && (c.facts.Status == "" || c.facts.Status == "ACTIVE"):
+		v.code, v.confidence = "log_gap", authlog.ConfidenceMedium
+		if c.facts.Logging == authlog.Yes {
+			v.confidence = authlog.ConfidenceHigh
+		}
+	default:
+		return
+	}
+	b.add(v)
+}
+
+// suppress gives each verdict that another one explains its parent: one
+// incident has one cause. What is broken for the whole cluster explains what
+// is broken for STS, that for the nodes, that for a principal.
+func (b *bench) suppress() {
+	for _, v := range b.all {
+		if v.parent == nil {
+			v.parent = b.explains(v)
+		}
+	}
+	for _, v := range b.all {
+		root := v
+		for root.parent != nil {
+			root = root.parent
+		}
+		if v.parent = nil; root != v {
+			v.parent = root
+		}
+	}
+	for _, v := range b.all {
+		if p := v.parent; p != nil {
+			p.children = append(p.children, v)
+			if v.open() && v.severity.Rank() > p.severity.Rank() {
+				p.severity = v.severity
+			}
+		}
+	}
+	for _, v := range b.all {
+		if isAuthCode(v.code) {
+			v.affected = v.childrensAffected()
+		}
+		slices.SortFunc(v.children, func(x, y *verdict) int {
+			return cmp.Or(compareMarks(y.last, x.last), strings.Compare(x.code, y.code), strings.Compare(x.subject, y.subject))
+		})
+	}
+}
+
+func (v *verdict) childrensAffected() []affected {
+	var all []affected
+	seen := map[*principal]bool{}
+	for _, child := range v.children {
+		for _, a := range child.affected {
+			if !seen[a.principal] {
+				seen[a.principal] = true
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
+// explains finds what explains a verdict, or nil.
+func (b *bench) explains(v *verdict) *verdict {
+	var causes []string
+	switch v.code {
+	case "mapping_lost", "node_role_unmapped", "never_mapped", "possible_wrong_profile", "creator_without_access":
+		causes = []string{"aws_auth_malformed", "aws_auth_deleted"}
+		if b.c.facts.Mode == authlog.ModeAPI {
+			causes = nil // aws-auth is not looked at
+		}
+	case "stale_credentials_loop":
+		causes = []string{"sts_region_disabled", "opt_in_region_global_token", "sts_outage", "sts_throttled_cluster"}
+	case "opt_in_region_global_token", "sts_throttled_cluster":
+		causes = []string{"sts_region_disabled", "sts_outage"}
+	case "credential_probe":
+		causes = []string{"sts_region_disabled", "sts_outage", "sts_throttled_cluster"}
+	case "broken_token_client", "non_iam_token_loop", "wrong_cluster_token":
+		causes = []string{"credential_probe"}
+	}
+	for _, code := range causes {
+		p := b.find(code)
+		if p != nil && p != v && p.covers(v, b.cfg) {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+)
+
+// A span is from when to when, and how often, something was seen.
+type span struct {
+	key, note   string
+	n           int64
+	first, last mark
+}
+
+// spans is a short list of what was seen most recently, by key. What is in the
+// list at the end does not depend on the order in which it was seen, but for
+// how often and since when a key was that had dropped out of the list.
+type spans []span
+
+// see counts a sighting of a key. note goes with the latest sighting; it is
+// kept as it is, so it must not be a small part of something large.
+func (s *spans) see(key, note string, m mark, n int64, most int) {
+	for i := range *s {
+		e := &(*s)[i]
+		if e.key != key {
+			continue
+		}
+		e.n += n
+		e.first = earlier(e.first, m)
+		if compareMarks(m, e.last) >= 0 {
+			e.last, e.note = m, note
+		}
+		return
+	}
+	*s = append(*s, span{key: strings.Clone(key), note: note, n: n, first: m, last: m})
+	if len(*s) > most {
+		oldest := 0
+		for i := range *s {
+			if compareMarks((*s)[i].last, (*s)[oldest].last) < 0 {
+				oldest = i
+			}
+		}
+		*s = slices.Delete(*s, oldest, oldest+1)
+	}
+}
+
+// get returns the span of a key, or nil.
+func (s spans) get(key string) *span {
+	for i := range s {
+		if s[i].key == key {
+			return &s[i]
+		}
+	}
+	return nil
+}
+
+// newest lists the spans seen last at or after a second, latest first.
+func (s spans) newest(since int64) spans {
+	var out spans
+	for i := range s {
+		if secondOf(s[i].last) >= since {
+			out = append(out, s[i])
+		}
+	}
+	slices.SortFunc(out, func(a, b span) int { return compareMarks(b.last, a.last) })
+	return out
+}
+
+func (s spans) keys() []string {
+	var keys []string
+	for i := range s {
+		keys = append(keys, s[i].key)
+	}
+	return keys
+}
+
+// Bounds of what is kept of one principal.
+const (
+	maxUserIDs   = 8
+	maxUsernames = 8
+	maxSessions  = 32
+)
+
+// A principal is what is kept of one ARN on one cluster.
+type principal struct {
+	arn, account string
+	kind         authlog.PrincipalKind // by the ARN alone: a node is a role
+	granted      series
+	grantedIDs   spans // IAM's unique ids
+	usernames    spans // note: the groups
+	creator      track // grants as kubernetes-admin with system:masters
+	denied       map[string]*track
+	deniedIDs    spans
+	denials      map[string]*latest // by reason
+	deniedAs     spans              // sessions
+	grantedAs    spans              // sessions
+	asNode       series             // grants of instances with a node's user name
+	notAsNode    track              // grants of instances with another
+	notNode      spans              // those instances; note: the user name
+}
+
+// latest is what the newest denial of a reason said besides it.
+type latest struct {
+	mark
+	facts facts
+}
+
+// facts is the part of rules.Facts that diagnoses need.
+type facts struct {
+	mapper, template, username string
+	caller, account, code      string
+	instance                   string
+	offset                     time.Duration
+}
+
+func keepFacts(f *rules.Facts) facts {
+	k := facts{
+		mapper: strings.Clone(f.Mapper), template: strings.Clone(f.Template), username: strings.Clone(f.Username),
+		caller: strings.Clone(f.Caller), account: strings.Clone(f.Account), code: strings.Clone(f.AWSCode),
+		offset: f.ClockOffset,
+	}
+	if len(f.Instances) > 0 {
+		k.instance = strings.Clone(f.Instances[0])
+	}
+	return k
+}
+
+func (l *latest) see(m mark, f *rules.Facts) {
+	if compareMarks(m, l.mark) >= 0 {
+		l.mark, l.facts = m, keepFacts(f)
+	}
+}
+
+// last is when it was last heard of.
+func (p *principal) last() mark {
+	m := p.granted.last()
+	for _, t := range p.denied {
+		m = later(m, t.last())
+	}
+	return m
+}
+
+func (p *principal) clone() *principal {
+	q := *p
+	q.granted, q.asNode = p.granted.clone(), p.asNode.clone()
+	q.grantedIDs, q.usernames = slices.Clone(p.grantedIDs), slices.Clone(p.usernames)
+	q.deniedIDs, q.deniedAs, q.grantedAs = slices.Clone(p.deniedIDs), slices.Clone(p.deniedAs), slices.Clone(p.grantedAs)
+	q.creator, q.notAsNode, q.notNode = *p.creator.clone(), *p.notAsNode.clone(), slices.Clone(p.notNode)
+	q.denied = make(map[string]*track, len(p.denied))
+	for reason, t := range p.denied {
+		q.denied[reason] = t.clone()
+	}
+	q.denials = make(map[string]*latest, len(p.denials))
+	for reason, l := range p.denials {
+		kept := *l
+		q.denials[reason] = &kept
+	}
+	return &q
+}
+
+// An instance is an EC2 instance and the roles it came with.
+type instance struct {
+	granted spans // by ARN
+	denied  spans // by ARN; note: the reason
+}
+
+func (i *instance) last() mark { return later(i.granted.last(), i.denied.last()) }
+
+func (i *instance) clone() *instance {
+	return &instance{granted: slices.Clone(i.granted), denied: slices.Clone(i.denied)}
+}
+
+// sightings is a short list under one key of a cluster: the ARNs that a person
+// was granted under, the ARN that an access entry has for another.
+type sightings struct{ spans }
+
+func (s *sightings) clone() *sightings { return &sightings{slices.Clone(s.spans)} }
+
+func (s spans) last() mark {
+	var m mark
+	for i := range s {
+		m = later(m, s[i].last)
+	}
+	return m
+}
