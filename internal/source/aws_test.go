@@ -86,6 +86,27 @@ func TestLoadAWSAssumesTheRole(t *testing.T) {
 	}
 }
 
+func TestReadOutlivesASessionThatIsOver(t *testing.T) {
+	c := newCloud(t)
+	c.environment(t)
+	g := c.group(t, "prod", 1, awssim.GroupOptions{})
+	c.write(g, 0, 5, time.Second)
+	cfg := config()
+	cfg.Region = region
+	cfg.RoleARN = c.Account(account).AddRole(awssim.Role{Name: "reader"})
+	awscfg, err := source.LoadAWS(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := source.New(awscfg, cfg, c.meter, zerolog.Nop())
+	w := c.window(t, s, time.Minute)
+	c.Account(account).ExpireSessions()
+	c.wantAll(t, read(t.Context(), t, s, w))
+	if n := c.Calls("AssumeRole"); n != 2 {
+		t.Errorf("the role was assumed %d times, want 2", n)
+	}
+}
+
 func TestShardNamesTheRoleThatMayNotBeAssumed(t *testing.T) {
 	c := newCloud(t)
 	c.environment(t)

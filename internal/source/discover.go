@@ -24,10 +24,10 @@ const streamPrefix = "authenticator-"
 // Groups lists the log groups of EKS clusters that the configuration wants,
 // by ARN, each with its authenticator streams.
 //
-// When the groups were listed but the streams of some were not, it returns all
-// groups together with the joined errors: the groups concerned stand there
-// with nil Streams, which then means "not known". A group that vanished between
-// the two listings is left out.
+// A group whose streams could not be listed is left out and the joined errors
+// say why, beside all other groups: with an error, a group that is missing need
+// not be gone. One that vanished between the two listings is left out without
+// an error.
 func (s *Source) Groups(ctx context.Context) ([]authlog.Group, error) {
 	groups, err := s.listGroups(ctx)
 	if err != nil {
@@ -45,11 +45,11 @@ func (s *Source) Groups(ctx context.Context) ([]authlog.Group, error) {
 	_ = wait.Wait() // the errors are kept by group
 	kept := groups[:0]
 	for i, g := range groups {
-		if _, gone := errors.AsType[*authlog.GoneError](errs[i]); gone {
+		if errs[i] == nil {
+			kept = append(kept, g)
+		} else if _, gone := errors.AsType[*authlog.GoneError](errs[i]); gone {
 			errs[i] = nil
-			continue
 		}
-		kept = append(kept, g)
 	}
 	return kept, errors.Join(errs...)
 }

@@ -49,6 +49,7 @@ type Source struct {
 	cfg    Config
 	logs   *cloudwatchlogs.Client
 	sts    *sts.Client
+	keys   aws.CredentialsProvider
 	meter  Meter
 	limits *Limits
 	log    zerolog.Logger
@@ -72,6 +73,7 @@ func New(awscfg aws.Config, cfg Config, meter Meter, log zerolog.Logger) *Source
 		cfg:    cfg,
 		logs:   cloudwatchlogs.NewFromConfig(awscfg),
 		sts:    sts.NewFromConfig(awscfg),
+		keys:   awscfg.Credentials,
 		meter:  meter,
 		limits: cfg.Limits,
 		log:    log,
@@ -114,13 +116,28 @@ func call[O any](ctx context.Context, s *Source, op string, again func(error) bo
 		out, err := f(ctx)
 		sh := s.known()
 		s.meter.Call(sh.Account, sh.Region, op, err)
-		if err == nil || try == s.cfg.Retries || !again(err) {
+		if err == nil || try == s.cfg.Retries || !(again(err) || s.renewed(err)) {
 			return out, typed(op, err)
 		}
 		if pause(ctx, jitter(s.cfg.Backoff<<try)) != nil {
 			return out, typed(op, err)
 		}
 	}
+}
+
+// renewed reports whether err says that the credentials are over and they will
+// now be asked for anew. Their cache goes by our clock, which may be wrong, and
+// sessions can be revoked.
+func (s *Source) renewed(err error) bool {
+	switch code(err) {
+	case "ExpiredToken", "ExpiredTokenException":
+		cache, ok := s.keys.(interface{ Invalidate() })
+		if ok {
+			cache.Invalidate()
+		}
+		return ok
+	}
+	return false
 }
 
 // maxBackoff keeps the last pauses of a long series of retries bearable.
