@@ -2,6 +2,7 @@ package awssim_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -19,8 +20,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/awssim"
 )
 
-// codes calls each of three protocols with the configuration and returns the
-// errors.
+// callAll calls a service of each protocol and returns the errors.
 func callAll(t *testing.T, cfg aws.Config) (logs, query, rest error) {
 	t.Helper()
 	cfg = stubborn(cfg)
@@ -106,9 +106,8 @@ func send(t *testing.T, req *http.Request) (status int, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(text)

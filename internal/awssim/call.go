@@ -85,22 +85,27 @@ func operationOf(c *call) (operation, target string) {
 	return c.request.Method + " " + c.request.URL.Path, ""
 }
 
-// lookup finds who carries the operation out.
-func (c *call) lookup() (runner, bool) {
-	var table map[string]runner
-	switch c.service {
-	case "logs":
-		table = logsOperations()
-	case "sts":
-		table = map[string]runner{"GetCallerIdentity": getCallerIdentity, "AssumeRole": assumeRole}
-	case "eks":
-		table = map[string]runner{"ListClusters": listClusters, "DescribeCluster": describeCluster}
-	case "account":
-		table = map[string]runner{"ListRegions": decoded(listRegions)}
+// operations are all that is served, by service and name.
+func operations() map[string]runner {
+	return map[string]runner{
+		"account:ListRegions":     decoded(listRegions),
+		"eks:DescribeCluster":     describeCluster,
+		"eks:ListClusters":        listClusters,
+		"logs:DescribeLogGroups":  decoded(describeLogGroups),
+		"logs:DescribeLogStreams": decoded(describeLogStreams),
+		"logs:DescribeQueries":    decoded(describeQueries),
+		"logs:FilterLogEvents":    decoded(filterLogEvents),
+		"logs:GetLogEvents":       decoded(getLogEvents),
+		"logs:GetQueryResults":    decoded(getQueryResults),
+		"logs:StartQuery":         decoded(startQuery),
+		"logs:StopQuery":          decoded(stopQuery),
+		"sts:AssumeRole":          assumeRole,
+		"sts:GetCallerIdentity":   getCallerIdentity,
 	}
-	run, ok := table[c.operation]
-	return run, ok
 }
+
+// action is the operation's name as IAM policies spell it.
+func (c *call) action() string { return c.service + ":" + c.operation }
 
 func unknownOperation(c *call) *apiError {
 	code := "UnknownOperationException"
@@ -154,8 +159,13 @@ func (c *call) groupNames() []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-// names reports whether the request names that log group.
+// names reports whether the request names that log group, or a query over it.
 func (c *call) names(group string) bool {
+	var in queryIDInput
+	if c.service == "logs" && json.Unmarshal(c.body, &in) == nil && in.QueryID != "" {
+		q := c.region.query(in.QueryID)
+		return q != nil && slices.ContainsFunc(q.groups, func(g *LogGroup) bool { return g.name == group })
+	}
 	return slices.ContainsFunc(c.groupNames(), func(s string) bool {
 		return s == group || strings.HasSuffix(s, ":log-group:"+group)
 	})

@@ -35,25 +35,32 @@ func (s *scene) cast() {
 		node := s.node("eks-node-" + s.name)
 		node.username = "system:node:" + privateName(s.rng.IntN(256), s.rng.IntN(256), s.region)
 		node.groups = "[system:bootstrappers system:nodes]"
-		s.every(7*time.Minute, func(t time.Time) { s.login(t, node) })
+		s.regular(7*time.Minute, node)
 	}
 	for _, name := range []string{"alice", "bob", "carol"} {
 		person := s.sso("PlatformAdmin", "1234567890abcdef", name+"@example.com", "platform-admins")
-		s.every(6*time.Minute, func(t time.Time) { s.login(t, person) })
+		s.regular(6*time.Minute, person)
 	}
-	deploy := s.role("github-deploy", "GitHubActions", "deployers")
-	s.every(40*time.Second, func(t time.Time) { s.login(t, deploy) })
-	monitor := s.role("observability/grafana-agent", "grafana-agent", "viewers")
-	s.every(25*time.Second, func(t time.Time) { s.login(t, monitor) })
+	s.regular(40*time.Second, s.role("github-deploy", "GitHubActions", "deployers"))
+	s.regular(25*time.Second, s.role("observability/grafana-agent", "grafana-agent", "viewers"))
 	creator := s.user("testuser", "kubernetes-admin", "system:masters")
 	creator.awsAuth = false
-	s.every(50*time.Minute, func(t time.Time) { s.login(t, creator) })
+	s.regular(50*time.Minute, creator)
 	s.castAWS()
 	s.every(11*time.Minute, func(t time.Time) {
 		api, _ := s.anyAPI()
 		s.write(api, t, logLine(t, "info", "Received aws-auth watch event"))
 	})
 	s.story(s)
+}
+
+// regular lets somebody log in every gap. Who is mapped by aws-auth suffers
+// when it breaks.
+func (s *scene) regular(gap time.Duration, p *principal) {
+	if p.awsAuth {
+		s.mapped = append(s.mapped, p)
+	}
+	s.every(gap, func(t time.Time) { s.login(t, p) })
 }
 
 // castAWS adds EKS's own principals, which log in all day and mean nothing.
@@ -68,10 +75,12 @@ func (s *scene) castAWS() {
 	}
 }
 
+// principal is a session of the role or other resource of that account.
 func (s *scene) principal(account, stsResource, iamResource, session string) *principal {
 	return &principal{
 		arn: "arn:aws:iam::" + account + ":" + iamResource, sts: "arn:aws:sts::" + account + ":" + stsResource,
-		account: account, session: session, userID: s.id("AROA") + ":" + session, key: s.id("ASIA"),
+		account: account, session: session,
+		userID: uniqueID("AROA", account, iamResource) + ":" + session, key: uniqueID("ASIA", account, stsResource),
 	}
 }
 
@@ -98,7 +107,7 @@ func (s *scene) node(role string) *principal { return s.role(role, "i-0"+s.hex(1
 func (s *scene) user(name, username, group string) *principal {
 	arn := "arn:aws:iam::" + s.account + ":user/" + name
 	return &principal{
-		arn: arn, sts: arn, account: s.account, userID: s.id("AIDA"), key: s.id("AKIA"),
+		arn: arn, sts: arn, account: s.account, userID: uniqueID("AIDA", arn), key: uniqueID("AKIA", arn),
 		username: username, groups: "[" + group + "]", awsAuth: s.mode != "API",
 	}
 }

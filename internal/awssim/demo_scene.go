@@ -17,7 +17,8 @@ type scene struct {
 	group  *LogGroup
 	apis   []*apiServer
 	queue  actors
-	broken []span // when aws-auth was unreadable
+	mapped []*principal // whom aws-auth maps
+	broken []span       // when aws-auth was unreadable
 }
 
 // apiServer is one control plane instance with its authenticator.
@@ -32,20 +33,20 @@ type span struct{ from, to time.Time }
 
 func (s span) has(t time.Time) bool { return !t.Before(s.from) && t.Before(s.to) }
 
-// actor does something again and again.
+// actor does something, once or again and again.
 type actor struct {
 	next time.Time
-	gap  func(*rand.Rand) time.Duration
+	gap  func(*rand.Rand) time.Duration // until the next time; nil: there is none
 	act  func(t time.Time) error
 }
 
 // actors is a heap by next.
 type actors []*actor
 
-func (a actors) Len() int           { return len(a) }
-func (a actors) Less(i, j int) bool { return a[i].next.Before(a[j].next) }
-func (a actors) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *actors) Push(x any)        { *a = append(*a, x.(*actor)) }
+func (a *actors) Len() int           { return len(*a) }
+func (a *actors) Less(i, j int) bool { return (*a)[i].next.Before((*a)[j].next) }
+func (a *actors) Swap(i, j int)      { (*a)[i], (*a)[j] = (*a)[j], (*a)[i] }
+func (a *actors) Push(x any)         { *a = append(*a, x.(*actor)) }
 func (a *actors) Pop() any {
 	old := *a
 	last := old[len(old)-1]
@@ -137,8 +138,7 @@ func (s *scene) exactly(gap time.Duration, act func(t time.Time)) {
 
 // once lets act happen at one time after the start.
 func (s *scene) once(after time.Duration, act func(t time.Time) error) {
-	const never = 100 * 365 * 24 * time.Hour
-	heap.Push(&s.queue, &actor{s.start.Add(after), func(*rand.Rand) time.Duration { return never }, act})
+	heap.Push(&s.queue, &actor{s.start.Add(after), nil, act})
 }
 
 func (s *scene) schedule(first time.Time, gap func(*rand.Rand) time.Duration, act func(t time.Time)) {
@@ -157,7 +157,11 @@ func (s *scene) play(until time.Time) error {
 		if err := a.act(a.next); err != nil {
 			return err
 		}
-		a.next = a.next.Add(max(a.gap(s.rng), time.Millisecond))
+		if a.gap == nil {
+			heap.Pop(&s.queue)
+			continue
+		}
+		a.next = a.next.Add(a.gap(s.rng))
 		heap.Fix(&s.queue, 0)
 	}
 	for _, api := range s.apis {
@@ -201,14 +205,4 @@ func (s *scene) hex(n int) string {
 func (s *scene) uuid() string {
 	h := s.hex(32)
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-}
-
-// id makes an IAM unique id or access key id with that prefix of four letters.
-func (s *scene) id(prefix string) string {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	b := make([]byte, 9)
-	for i := range b {
-		b[i] = letters[s.rng.IntN(len(letters))]
-	}
-	return prefix + string(b) + "EXAMPLE"
 }

@@ -32,16 +32,10 @@ func (s *scene) breakAuth(after, length time.Duration) {
 		s.everywhere(t, "info", "Received aws-auth watch event")
 		return nil
 	})
-	locked := []*principal{s.role("github-deploy", "GitHubActions", ""), s.role("grafana-agent", "grafana-agent", "")}
-	for range s.nodes / 2 {
-		locked = append(locked, s.node("eks-node-"+s.name))
-	}
-	for _, p := range locked {
-		s.every(15*time.Second, func(t time.Time) {
-			if s.authBroken(t) {
-				s.login(t, p)
-			}
-		})
+	for _, p := range s.mapped {
+		for at := after; at < after+length; at += around(30 * time.Second)(s.rng) {
+			s.once(at, func(t time.Time) error { s.login(t, p); return nil })
+		}
 	}
 }
 
@@ -64,7 +58,7 @@ func (s *scene) burst(gap, length time.Duration, n int, act func(t time.Time)) {
 func (s *scene) storyProd() {
 	deploy := s.role("payments-deploy", "jenkins", "deployers")
 	anew := *deploy
-	anew.userID, anew.username = s.id("AROA")+":jenkins", ""
+	anew.userID, anew.username = uniqueID("AROA", s.account, "payments-deploy", "anew")+":jenkins", ""
 	s.every(3*time.Minute, func(t time.Time) {
 		if t.Before(s.start.Add(3 * time.Hour)) {
 			s.login(t, deploy)
@@ -83,7 +77,7 @@ func (s *scene) storyProd() {
 	s.every(35*time.Minute, func(t time.Time) { s.login(t, stranger) })
 	root := &principal{
 		arn: "arn:aws:iam::" + s.account + ":root", sts: "arn:aws:iam::" + s.account + ":root",
-		account: s.account, userID: s.account, key: s.id("AKIA"),
+		account: s.account, userID: s.account, key: uniqueID("AKIA", s.account, "root"),
 	}
 	s.every(110*time.Minute, func(t time.Time) { s.login(t, root) })
 	newcomer := s.sso("ReadOnly", "fedcba0987654321", "dave@example.com", "")

@@ -1,8 +1,8 @@
 package awssim_test
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -110,10 +110,10 @@ func TestFilterLogEventsPagesByCountAndBytes(t *testing.T) {
 	f := newFixture(t)
 	small, big := make([]awssim.Event, 10_500), make([]awssim.Event, 5)
 	for i := range small {
-		small[i] = awssim.Event{Time: noon().Add(-time.Minute), Message: fmt.Sprint(i)}
+		small[i] = awssim.Event{Time: noon().Add(-time.Minute), Message: strconv.Itoa(i)}
 	}
 	for i := range big {
-		big[i] = awssim.Event{Time: noon().Add(-time.Minute), Message: strings.Repeat(fmt.Sprint(i), 400_000)}
+		big[i] = awssim.Event{Time: noon().Add(-time.Minute), Message: strings.Repeat(strconv.Itoa(i), 400_000)}
 	}
 	f.group.Stream(authA).Put(small...)
 	f.group.Stream(authB).Put(big...)
@@ -171,7 +171,7 @@ func TestFilterLogEventsRefuses(t *testing.T) {
 func TestGetLogEventsGoesBothWays(t *testing.T) {
 	f := newFixture(t)
 	for i := range 5 {
-		f.put(t, authA, fmt.Sprint(i), time.Duration(i-5)*time.Minute)
+		f.put(t, authA, strconv.Itoa(i), time.Duration(i-5)*time.Minute)
 	}
 	get := func(in cloudwatchlogs.GetLogEventsInput) (messages []string, out *cloudwatchlogs.GetLogEventsOutput) {
 		in.LogGroupIdentifier, in.LogStreamName, in.Limit = aws.String(f.group.ARN()), aws.String(authA), aws.Int32(2)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 )
 
@@ -48,9 +49,7 @@ func (p protocol) writeError(w http.ResponseWriter, requestID string, e *apiErro
 		return
 	}
 	body := map[string]any{"message": e.message}
-	for k, v := range e.members {
-		body[k] = v
-	}
+	maps.Copy(body, e.members)
 	if p == awsJSON {
 		body["__type"] = e.code
 	} else {

@@ -166,9 +166,8 @@ func (c *call) denied() *apiError {
 		e.code = "AccessDenied"
 	case restJSON:
 	}
-	action := c.service + ":" + c.operation
 	e.message = fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
-		c.caller.arn, action, c.resource(), action)
+		c.caller.arn, c.action(), c.resource(), c.action())
 	return e
 }
 

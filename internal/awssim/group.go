@@ -1,7 +1,6 @@
 package awssim
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,8 +9,6 @@ import (
 	"sync"
 	"time"
 )
-
-func cmpString(a, b string) int { return cmp.Compare(a, b) }
 
 // The log group classes. Only a STANDARD group has field indexes.
 const (
@@ -112,7 +109,7 @@ func (g *LogGroup) sorted(now int64) []*Stream {
 			out = append(out, st)
 		}
 	}
-	slices.SortFunc(out, func(a, b *Stream) int { return cmpString(a.name, b.name) })
+	slices.SortFunc(out, func(a, b *Stream) int { return strings.Compare(a.name, b.name) })
 	return out
 }
 

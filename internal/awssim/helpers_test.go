@@ -190,15 +190,13 @@ func column(rows [][]types.ResultField, name string) []string {
 	return out
 }
 
-// wantCode fails the test unless the error is AWS's of that code.
-func wantCode(t *testing.T, err error, code string) smithy.APIError {
+// wantCode fails the test unless the error is AWS's of that code. It returns
+// its message.
+func wantCode(t *testing.T, err error, code string) string {
 	t.Helper()
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	if !errors.As(err, &api) || api.ErrorCode() != code {
 		t.Fatalf("error = %v, want %s", err, code)
 	}
-	if api.ErrorCode() != code {
-		t.Fatalf("error = %v, want %s", err, code)
-	}
-	return api
+	return api.ErrorMessage()
 }

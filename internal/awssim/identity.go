@@ -30,28 +30,33 @@ func (id *identity) credentials() aws.Credentials {
 	}
 }
 
+// uniqueID makes an IAM unique id or access key id, 20 characters in AWS's way
+// for examples; the same parts always give the same.
+func uniqueID(prefix string, parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "/")))
+	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:9] + "EXAMPLE"
+}
+
 // longTermIdentity derives the keys from the account's id, so that they are
 // the same in each run, and in AWS's way for examples.
 func longTermIdentity(a *Account, user string) *identity {
 	sum := sha256.Sum256([]byte(a.id + "/" + user))
-	unique := base32.StdEncoding.EncodeToString(sum[:])[:9]
 	return &identity{
 		account: a,
 		arn:     "arn:aws:iam::" + a.id + ":user/" + user,
-		userID:  "AIDA" + unique + "EXAMPLE",
-		key:     "AKIA" + unique + "EXAMPLE",
+		userID:  uniqueID("AIDA", a.id, user),
+		key:     uniqueID("AKIA", a.id, user),
 		secret:  base64.StdEncoding.EncodeToString(sum[:])[:30] + "EXAMPLEKEY",
 	}
 }
 
 // sessionIdentity makes temporary keys for a role's session.
 func sessionIdentity(a *Account, role Role, session string, life time.Duration) *identity {
-	sum := sha256.Sum256([]byte(a.id + "/" + role.Name))
 	name := role.Name[strings.LastIndexByte(role.Name, '/')+1:]
 	return &identity{
 		account: a,
 		arn:     fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", a.id, name, session),
-		userID:  "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:9] + "EXAMPLE:" + session,
+		userID:  uniqueID("AROA", a.id, name) + ":" + session,
 		key:     "ASIA" + rand.Text()[:9] + "EXAMPLE",
 		secret:  rand.Text() + "EXAMPLEKEY",
 		token:   "FwoGZXIvYXdzE" + rand.Text() + rand.Text(),

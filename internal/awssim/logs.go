@@ -5,20 +5,6 @@ import (
 	"strings"
 )
 
-// logsOperations are those of CloudWatch Logs that are served.
-func logsOperations() map[string]runner {
-	return map[string]runner{
-		"DescribeLogGroups":  decoded(describeLogGroups),
-		"DescribeLogStreams": decoded(describeLogStreams),
-		"FilterLogEvents":    decoded(filterLogEvents),
-		"GetLogEvents":       decoded(getLogEvents),
-		"StartQuery":         decoded(startQuery),
-		"GetQueryResults":    decoded(getQueryResults),
-		"StopQuery":          decoded(stopQuery),
-		"DescribeQueries":    decoded(describeQueries),
-	}
-}
-
 // oneGroup finds the group that a request names by exactly one of name and
 // identifier.
 func (c *call) oneGroup(name, identifier string) (*LogGroup, *apiError) {
@@ -48,9 +34,8 @@ func noGroup(name, account string) *apiError {
 }
 
 func isGroupName(s string) bool {
-	return s != "" && len(s) <= 512 && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/#", r))
-	})
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/#"
+	return s != "" && len(s) <= 512 && strings.Trim(s, allowed) == ""
 }
 
 // groupByIdentifier takes a name or an ARN without ":*". Groups of a linked
@@ -115,7 +100,7 @@ func describeLogGroups(c *call, in *describeLogGroupsInput) (*describeLogGroupsO
 	for _, r := range c.visibleRegions(in) {
 		all = append(all, slices.DeleteFunc(r.logGroups(), func(g *LogGroup) bool { return !in.wants(g) })...)
 	}
-	slices.SortFunc(all, func(x, y *LogGroup) int { return cmpString(x.sortKey(), y.sortKey()) })
+	slices.SortFunc(all, func(x, y *LogGroup) int { return strings.Compare(x.sortKey(), y.sortKey()) })
 	page, next, refusal := paginate(all, (*LogGroup).sortKey, paging{token: in.NextToken, size: in.Limit, most: 50})
 	if refusal != nil {
 		return nil, refusal

@@ -44,6 +44,7 @@ type query struct {
 
 	mu     sync.Mutex
 	asked  int    // polls so far
+	seen   bool   // a poll has answered that it is over
 	final  string // once it is over otherwise than by completing
 	ended  int64  // when it was, ms
 	billed bool
@@ -54,19 +55,20 @@ type query struct {
 // total is how long the query takes, in ms.
 func (q *query) total() int64 { return (q.pace.Scheduled + q.pace.Running).Milliseconds() }
 
-// status is the one that time alone gives the query at now. The caller holds
-// mu.
+// status is what the query is at now; polls that a fault gave words for are to
+// be answered before it completes. The caller holds mu.
 func (q *query) status(now int64) string {
-	elapsed := now - q.at
+	runs := now - q.at - q.pace.Scheduled.Milliseconds() // for so long
+	busy := runs < q.pace.Running.Milliseconds() || q.asked < len(q.polls)
 	switch {
 	case q.final != "":
 		return q.final
-	case elapsed < q.pace.Scheduled.Milliseconds():
+	case runs < 0:
 		return scheduled
-	case elapsed-q.pace.Scheduled.Milliseconds() > queryTimeout.Milliseconds() && elapsed < q.total():
+	case busy && runs > queryTimeout.Milliseconds():
 		q.end(timedOut, now)
 		return timedOut
-	case elapsed < q.total():
+	case busy:
 		return running
 	}
 	return complete
@@ -74,15 +76,15 @@ func (q *query) status(now int64) string {
 
 // poll is the status that GetQueryResults answers next.
 func (q *query) poll(now int64) string {
-	q.asked++
-	if q.final == "" && q.asked <= len(q.polls) {
-		s := q.polls[q.asked-1]
-		if isFinal(s) {
+	s := q.status(now)
+	if s == running && q.asked < len(q.polls) {
+		if s = q.polls[q.asked]; isFinal(s) {
 			q.end(s, now)
 		}
-		return s
 	}
-	return q.status(now)
+	q.asked++
+	q.seen = q.seen || s == complete || isFinal(s)
+	return s
 }
 
 func isFinal(status string) bool {
@@ -102,10 +104,11 @@ func (q *query) stop(now int64) bool {
 	return true
 }
 
-func (q *query) orphan() bool {
+func (q *query) orphan(now int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.asked == 0 && q.final == ""
+	s := q.status(now)
+	return (s == complete || s == timedOut) && !q.seen
 }
 
 // settle bills the query once it is over. A query that was ended is billed for

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
-	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 
 	"github.com/eks-authlog/eks-authlog/internal/awssim/insights"
 )
@@ -91,14 +89,10 @@ type scan struct {
 	rng   *rand.Rand
 	desc  bool // newest first
 	timed bool // ordered by @timestamp alone, so that rows beyond the limit need not be kept
+	index []indexed
 	stats statistics
 	hits  []hit
 	count map[string]*countedGroup
-}
-
-type countedGroup struct {
-	fields []resultField
-	n      int
 }
 
 // load reads the rows if they are not there. The same query always reads the
@@ -114,7 +108,7 @@ func (q *query) load() *resultRows {
 }
 
 func (q *query) run() (statistics, *resultRows) {
-	s := &scan{q: q, rng: q.rng(), timed: true, desc: true, count: map[string]*countedGroup{}}
+	s := &scan{q: q, rng: q.rng(), timed: true, desc: true, index: indexes(q.parsed), count: map[string]*countedGroup{}}
 	if keys := q.parsed.Sort; len(keys) > 0 {
 		s.timed = len(keys) == 1 && keys[0].Field == "@timestamp"
 		s.desc = keys[0].Desc
@@ -154,7 +148,7 @@ func (s *scan) group(g *LogGroup) {
 	from := max(s.q.from, g.oldest(s.q.at))
 	for _, st := range g.sorted(s.q.at) {
 		records, bytes := st.noiseBetween(from, s.q.to, s.q.at)
-		if s.q.skips(st) {
+		if s.skips(st) {
 			n := float64(len(st.between(from, s.q.to)))
 			s.stats.EstimatedRecordsSkipped += records + n
 			s.stats.EstimatedBytesSkipped += bytes + n*float64(st.bytes)/float64(max(1, len(st.events)))
@@ -166,21 +160,39 @@ func (s *scan) group(g *LogGroup) {
 	}
 }
 
-// skips reports whether an index of the group says that the stream has nothing
-// for the query. Only STANDARD groups have indexes, and only = and in use them.
-func (q *query) skips(st *Stream) bool {
-	if st.group.opts.Class != Standard {
-		return false
-	}
-	for field, value := range map[string]string{
-		"@logStream": st.name, "@data_source_type": st.dataSource(),
-		"@aws.account": st.group.region.account.id, "@aws.region": st.group.region.name,
+// indexed is what a query fixes one indexed field to.
+type indexed struct {
+	values map[string]bool
+	of     func(*Stream) string
+}
+
+// indexes are the fields of the query that a field index can be asked for.
+func indexes(q *insights.Query) []indexed {
+	var out []indexed
+	for field, of := range map[string]func(*Stream) string{
+		"@logStream":        func(st *Stream) string { return st.name },
+		"@data_source_type": (*Stream).dataSource,
+		"@aws.account":      func(st *Stream) string { return st.group.region.account.id },
+		"@aws.region":       func(st *Stream) string { return st.group.region.name },
 	} {
-		if values, ok := q.parsed.Indexed(field); ok && value != "" && !slices.Contains(values, value) {
-			return true
+		if values, ok := q.Indexed(field); ok {
+			set := make(map[string]bool, len(values))
+			for _, v := range values {
+				set[v] = true
+			}
+			out = append(out, indexed{set, of})
 		}
 	}
-	return false
+	return out
+}
+
+// skips reports whether an index of the group says that the stream has nothing
+// for the query. Only STANDARD groups have indexes, and only = and in use them.
+func (s *scan) skips(st *Stream) bool {
+	return st.group.opts.Class == Standard && slices.ContainsFunc(s.index, func(ix indexed) bool {
+		value := ix.of(st)
+		return value != "" && !ix.values[value]
+	})
 }
 
 func (s *scan) stream(st *Stream, from int64) {
@@ -211,23 +223,6 @@ func (s *scan) stream(st *Stream, from int64) {
 			s.hits = append(s.hits, hit{st, *rec.ev, s.rng.Uint32()})
 		}
 	}
-}
-
-// add counts the record in its group.
-func (s *scan) add(rec *record) {
-	var fields []resultField
-	key := ""
-	for _, c := range s.q.parsed.Stats.By {
-		v := c.Value.Eval(rec)
-		key += v.String() + "\x00"
-		if !v.Absent() {
-			fields = append(fields, resultField{c.Name(), v.String()})
-		}
-	}
-	if s.count[key] == nil {
-		s.count[key] = &countedGroup{fields: fields}
-	}
-	s.count[key].n++
 }
 
 // order sorts the rows as the query says; ties come in random order.
@@ -267,82 +262,6 @@ func (s *scan) sortValue(h *hit, name string) insights.Value {
 		}
 	}
 	return rec.Value(name)
-}
-
-// resultStore bounds the rows that all queries of a world hold together.
-// Queries whose rows were dropped read them again.
-type resultStore struct {
-	mu    sync.Mutex
-	queue []*query // oldest first
-	sizes []int
-	total int
-}
-
-const maxRowsKept = 400_000
-
-func (k *resultStore) keep(q *query, rows int) {
-	var drop []*query
-	k.mu.Lock()
-	k.queue, k.sizes, k.total = append(k.queue, q), append(k.sizes, rows), k.total+rows
-	for k.total > maxRowsKept && len(k.queue) > 1 {
-		drop = append(drop, k.queue[0])
-		k.total -= k.sizes[0]
-		k.queue, k.sizes = k.queue[1:], k.sizes[1:]
-	}
-	k.mu.Unlock()
-	for _, old := range drop {
-		// Never waits for a query that another caller reads: it would be read
-		// again only later.
-		if old != q && old.mu.TryLock() {
-			old.rows = nil
-			old.mu.Unlock()
-		}
-	}
-}
-
-// table shows the counted groups, those with most records first unless the
-// query sorts otherwise.
-func (s *scan) table() [][]resultField {
-	st := s.q.parsed.Stats
-	name := cmp.Or(st.Alias, "count(*)")
-	if len(st.By) == 0 && len(s.count) == 0 {
-		s.count[""] = &countedGroup{}
-	}
-	var rows []map[string]insights.Value
-	out := map[string][]resultField{}
-	for _, key := range slices.Sorted(maps.Keys(s.count)) {
-		g := s.count[key]
-		n := insights.Number(float64(g.n))
-		fields := append(slices.Clone(g.fields), resultField{name, n.String()})
-		out[key] = fields
-		row := map[string]insights.Value{name: n, "\x00": insights.Text(key)}
-		for _, f := range g.fields {
-			row[f.Field] = insights.Text(f.Value)
-		}
-		rows = append(rows, row)
-	}
-	slices.SortStableFunc(rows, func(a, b map[string]insights.Value) int { return s.compareRows(a, b) })
-	var table [][]resultField
-	for _, row := range rows[:min(len(rows), s.q.limit)] {
-		table = append(table, out[row["\x00"].String()])
-	}
-	return table
-}
-
-func (s *scan) compareRows(a, b map[string]insights.Value) int {
-	for _, k := range s.q.parsed.Sort {
-		x, y := a[k.Field], b[k.Field]
-		if k.Desc {
-			x, y = y, x
-		}
-		switch {
-		case insights.Less(x, y):
-			return -1
-		case insights.Less(y, x):
-			return 1
-		}
-	}
-	return 0
 }
 
 // ptr makes the value of @ptr: base64 like AWS's, and as opaque.

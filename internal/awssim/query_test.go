@@ -2,8 +2,8 @@ package awssim_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,12 +72,12 @@ func TestStartQueryRefuses(t *testing.T) {
 			in := f.input(tail)
 			tt.change(in)
 			_, err := f.logs.StartQuery(t.Context(), in)
-			if api := wantCode(t, err, tt.code); !strings.Contains(api.ErrorMessage(), tt.text) {
-				t.Errorf("message %q, want %q in it", api.ErrorMessage(), tt.text)
+			if message := wantCode(t, err, tt.code); !strings.Contains(message, tt.text) {
+				t.Errorf("message %q, want %q in it", message, tt.text)
 			}
 		})
 	}
-	if n := f.Orphans(); n != 0 {
+	if n := f.Orphans() + f.RunningQueries(); n != 0 {
 		t.Errorf("%d queries were started", n)
 	}
 }
@@ -123,7 +123,7 @@ func TestMalformedQueriesSayWhere(t *testing.T) {
 func TestAWindowIncludesBothItsSecondsWhole(t *testing.T) {
 	f := newFixture(t)
 	for _, ms := range []int{-10_001, -10_000, -9_999, -5_001, -5_000, -4_001, -4_000} {
-		f.put(t, authA, fmt.Sprint(ms), time.Duration(ms)*time.Millisecond)
+		f.put(t, authA, strconv.Itoa(ms), time.Duration(ms)*time.Millisecond)
 	}
 	in := f.input(tail)
 	*in.StartTime, *in.EndTime = noon().Unix()-10, noon().Unix()-5
@@ -193,7 +193,7 @@ func TestWithoutSortTheNewestComeFirst(t *testing.T) {
 func TestTiesComeInRandomOrder(t *testing.T) {
 	f := newFixture(t)
 	for i := range 30 {
-		f.put(t, authA, fmt.Sprint(i), -time.Minute)
+		f.put(t, authA, strconv.Itoa(i), -time.Minute)
 	}
 	first := column(f.ask(t, tail).Results, "@message")
 	for range 10 {
@@ -207,7 +207,7 @@ func TestTiesComeInRandomOrder(t *testing.T) {
 func TestAtTheLimitChanceDecidesAmongTies(t *testing.T) {
 	f := newFixture(t)
 	for i := range 30 {
-		f.put(t, authA, fmt.Sprint(i), -time.Minute)
+		f.put(t, authA, strconv.Itoa(i), -time.Minute)
 	}
 	seen := map[string]bool{}
 	for range 10 {

@@ -22,18 +22,21 @@ const maxRequest = 1 << 20
 
 // A Server serves a World on a loopback port.
 type Server struct {
-	world   *World
-	http    *http.Server
-	url     string
-	signer  *v4.Signer
-	buckets buckets
-	done    chan error
+	world      *World
+	home       *Account
+	http       *http.Server
+	url        string
+	signer     *v4.Signer
+	operations map[string]runner
+	buckets    buckets
+	done       chan error
 }
 
 // Start serves the world on a free port of 127.0.0.1 until Close. The world
 // must have an account.
 func Start(w *World) (*Server, error) {
-	if w.home == nil {
+	home := w.homeAccount()
+	if home == nil {
 		return nil, errors.New("the world has no account")
 	}
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -41,7 +44,7 @@ func Start(w *World) (*Server, error) {
 		return nil, fmt.Errorf("listen on loopback: %w", err)
 	}
 	s := &Server{
-		world: w, url: "http://" + ln.Addr().String(), signer: v4.NewSigner(),
+		world: w, home: home, url: "http://" + ln.Addr().String(), signer: v4.NewSigner(), operations: operations(),
 		buckets: buckets{all: map[[3]string]*rate.Limiter{}},
 		done:    make(chan error, 1),
 	}
@@ -55,10 +58,10 @@ func Start(w *World) (*Server, error) {
 func (s *Server) URL() string { return s.url }
 
 // Credentials gives the long-term keys of the home account's user.
-func (s *Server) Credentials() aws.Credentials { return s.world.home.Keys() }
+func (s *Server) Credentials() aws.Credentials { return s.home.Keys() }
 
 // Config is what SDK clients of the home account need to talk to the server.
-func (s *Server) Config(region string) aws.Config { return s.ConfigFor(s.world.home, region) }
+func (s *Server) Config(region string) aws.Config { return s.ConfigFor(s.home, region) }
 
 // ConfigFor is Config with the keys of another account.
 func (s *Server) ConfigFor(a *Account, region string) aws.Config {
@@ -91,7 +94,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c, refusal := s.identify(r, body)
 	if refusal == nil {
-		refusal = s.answer(w, c, requestID)
+		refusal = s.answer(r.Context(), w, c, requestID)
 	}
 	if refusal != nil {
 		s.world.usage.refused(refusal)
@@ -102,16 +105,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // answer carries the call out and writes what it yields, or returns why not.
 // It panics with http.ErrAbortHandler to close the connection, as net/http
 // wants it.
-func (s *Server) answer(w http.ResponseWriter, c *call, requestID string) *apiError {
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, c *call, requestID string) *apiError {
 	s.world.usage.called(c)
-	run, known := c.lookup()
+	run, known := s.operations[c.action()]
 	if !known {
 		return unknownOperation(c)
 	}
 	if !s.buckets.allow(c, s.world.Limits.rate(c.operation, c.region.name)) {
 		return c.protocol.throttled()
 	}
-	fail, refusal := s.fault(c)
+	fail, refusal := s.fault(ctx, c)
 	if refusal != nil {
 		return refusal
 	}
@@ -131,12 +134,12 @@ func (s *Server) answer(w http.ResponseWriter, c *call, requestID string) *apiEr
 }
 
 // fault lets the injected faults act on the call.
-func (s *Server) fault(c *call) (Failure, *apiError) {
+func (s *Server) fault(ctx context.Context, c *call) (Failure, *apiError) {
 	fail := NoFailure
 	for _, f := range s.world.faults.hitting(c) {
 		c.faults = append(c.faults, f)
 		if f.Delay > 0 {
-			wait(c.request.Context(), f.Delay)
+			wait(ctx, f.Delay)
 		}
 		if f.Do != nil {
 			f.Do()

@@ -72,10 +72,10 @@ func TestAssumeRoleRefuses(t *testing.T) {
 			}
 			tt.change(in)
 			_, err := sts.NewFromConfig(stubborn(f.srv.Config(region))).AssumeRole(t.Context(), in)
-			api := wantCode(t, err, tt.code)
+			message := wantCode(t, err, tt.code)
 			const denied = "User: arn:aws:iam::111122223333:user/analyzer is not authorized to perform: sts:AssumeRole on resource: "
-			if tt.code == "AccessDenied" && !strings.HasPrefix(api.ErrorMessage(), denied+*in.RoleArn) {
-				t.Errorf("message %q", api.ErrorMessage())
+			if tt.code == "AccessDenied" && !strings.HasPrefix(message, denied+*in.RoleArn) {
+				t.Errorf("message %q", message)
 			}
 		})
 	}

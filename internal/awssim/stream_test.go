@@ -1,9 +1,9 @@
 package awssim_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +23,7 @@ func TestEventsPutInAnyOrderAreReadInOrder(t *testing.T) {
 		for range rng.IntN(20) {
 			ms := -1 - rng.IntN(500_000)
 			times = append(times, ms)
-			batch = append(batch, awssim.Event{Time: noon().Add(time.Duration(ms) * time.Millisecond), Message: fmt.Sprint(ms)})
+			batch = append(batch, awssim.Event{Time: noon().Add(time.Duration(ms) * time.Millisecond), Message: strconv.Itoa(ms)})
 		}
 		f.group.Stream(authA).Put(batch...)
 	}
@@ -33,7 +33,7 @@ func TestEventsPutInAnyOrderAreReadInOrder(t *testing.T) {
 		t.Fatalf("%d rows of %d events", len(rows), len(times))
 	}
 	for i, ms := range times {
-		if rows[i] != fmt.Sprint(ms) {
+		if rows[i] != strconv.Itoa(ms) {
 			t.Fatalf("row %d is %s, want %d", i, rows[i], ms)
 		}
 	}
@@ -63,7 +63,7 @@ func TestEventsMayBePutWhileTheyAreRead(t *testing.T) {
 // million is a group with a million events in an hour.
 func million(b *testing.B) (*awssim.World, *awssim.LogGroup) {
 	b.Helper()
-	w := awssim.NewWorld(func() time.Time { return noon() })
+	w := awssim.NewWorld(noon)
 	w.Pace = awssim.Pace{}
 	w.Limits = awssim.Limits{PerSecond: map[string]float64{"StartQuery": 0, "GetQueryResults": 0}, Queries: 1 << 30}
 	g, err := w.Account(home).Region(region).CreateLogGroup(prod, awssim.GroupOptions{Created: noon().Add(-time.Hour)})
@@ -93,7 +93,11 @@ func BenchmarkQuery(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer srv.Close()
+	b.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	c := cloudwatchlogs.NewFromConfig(srv.Config(region))
 	for name, span := range map[string]time.Duration{"minute": time.Minute, "hour": time.Hour} {
 		b.Run(name, func(b *testing.B) {

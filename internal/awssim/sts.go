@@ -45,11 +45,13 @@ type assumeRoleResponse struct {
 	} `xml:"AssumeRoleResult"`
 }
 
+var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+
 // assumeRole is sts:AssumeRole.
 func assumeRole(c *call) (any, *apiError) {
 	form := c.form()
 	arn, session := form.Get("RoleArn"), form.Get("RoleSessionName")
-	if !regexp.MustCompile(`^[\w+=,.@-]{2,64}$`).MatchString(session) {
+	if !sessionName.MatchString(session) {
 		return nil, stsValidation("Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*", session)
 	}
 	fields := strings.SplitN(arn, ":", 6)

@@ -87,13 +87,14 @@ func (w *World) RunningQueries() int {
 	return n
 }
 
-// Orphans counts the queries that were started and then neither asked for nor
-// stopped: what a lost answer of StartQuery leaves behind.
+// Orphans counts the queries that ran to their end, and are billed, although
+// nobody stopped them or fetched that end: what a lost answer of StartQuery or
+// a killed reader leaves behind.
 func (w *World) Orphans() int {
 	n := 0
 	for _, r := range w.allRegions() {
 		for _, q := range r.allQueries() {
-			if q.orphan() {
+			if q.orphan(w.nowMillis()) {
 				n++
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -74,6 +75,12 @@ func (w *World) Account(id string) *Account {
 	return a
 }
 
+func (w *World) homeAccount() *Account {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.home
+}
+
 // lookup returns the account, or nil.
 func (w *World) lookup(id string) *Account {
 	w.mu.RLock()
@@ -129,7 +136,7 @@ func (a *Account) enabled(region string) *Region {
 func (a *Account) allRegions() []*Region {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(a.regions), func(x, y *Region) int { return cmpString(x.name, y.name) })
+	return slices.SortedFunc(maps.Values(a.regions), func(x, y *Region) int { return strings.Compare(x.name, y.name) })
 }
 
 // A Region of one account.
@@ -210,5 +217,5 @@ func (r *Region) LogGroup(name string) *LogGroup {
 func (r *Region) logGroups() []*LogGroup {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(r.groups), func(x, y *LogGroup) int { return cmpString(x.name, y.name) })
+	return slices.SortedFunc(maps.Values(r.groups), func(x, y *LogGroup) int { return strings.Compare(x.name, y.name) })
 }
