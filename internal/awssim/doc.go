@@ -45,16 +45,29 @@
 // # Faults
 //
 // World.Inject makes calls go wrong by operation, account, region, log group
-// and count: see Fault.
+// and count: throttling and every other refusal, 500 and 503, connections that
+// drop before the call or after it, delays, queries that fail, time out, hang or
+// show rows that vanish, other @ptr values, empty pages, and a function to
+// change the world between two calls. See Fault.
 //
 // # Counters
 //
-// World.Calls, CallsBy, Refusals, Billed, RunningQueries, Orphans.
+// World.Calls and CallsBy count calls, Refusals the errors that were answered,
+// Billed the bytes scanned; RunningQueries and Orphans count queries.
+//
+// # What differs from AWS
+//
+// Where AWS is undocumented or varies, the stricter reading holds: the smaller
+// of a query's own limit and the request's counts; times in milliseconds are
+// refused; a query sees what was visible when it was started; a stream's last
+// event time lags by half an hour; one group out of a window's reach fails the
+// query. Commands of the query language that package insights does not know
+// are refused, SOURCE among them.
 //
 // # The demo
 //
-//	d := awssim.NewDemo(time.Now, 1)          // clock and seed
+//	d, err := awssim.NewDemo(time.Now, 1)     // clock and seed
 //	srv, err := awssim.Start(d.World)         // home account 111122223333
-//	go d.Run(ctx)                             // goes on writing lines until ctx is done
+//	err = d.Run(ctx)                          // writes on until ctx is done; d.Advance does so once
 //	d.Sources                                 // account, region, role ARN and external id of each shard
 package awssim

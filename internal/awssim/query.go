@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	queryTimeout = time.Hour // of running
-	queriesKept  = 7 * 24 * time.Hour
-	maxQueries   = 10_000 // kept in one region, above what a week of queries at AWS's rates would be for a test
+	queryTimeout = time.Hour          // of running
+	queriesKept  = 7 * 24 * time.Hour // CloudWatch Logs quotas
+	maxQueries   = 10_000             // kept in one region, for the sake of memory
 )
 
 // The statuses of a query.
@@ -77,7 +77,7 @@ func (q *query) status(now int64) string {
 // poll is the status that GetQueryResults answers next.
 func (q *query) poll(now int64) string {
 	s := q.status(now)
-	if s == running && q.asked < len(q.polls) {
+	if !isFinal(s) && q.asked < len(q.polls) {
 		if s = q.polls[q.asked]; isFinal(s) {
 			q.end(s, now)
 		}
@@ -117,7 +117,8 @@ func (q *query) settle(now int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.status(now)
-	if q.billed || s == scheduled || s == running {
+	// A query that was added a moment ago may not have been read yet.
+	if q.billed || q.stats.LogGroupsScanned == 0 || s == scheduled || s == running {
 		return
 	}
 	share := 1.0

@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -83,6 +84,61 @@ func million(b *testing.B) (*awssim.World, *awssim.LogGroup) {
 		st.Put(events...)
 	}
 	return w, g
+}
+
+// BenchmarkFleet reads a minute of 2,000 groups in 20 accounts and 2 regions,
+// 50 groups a query: one round of a fleet's reader.
+func BenchmarkFleet(b *testing.B) {
+	w := awssim.NewWorld(noon)
+	w.Pace = awssim.Pace{}
+	w.Limits = awssim.Limits{PerSecond: map[string]float64{"StartQuery": 0, "GetQueryResults": 0}, Queries: 1 << 30}
+	names := make([]string, 50)
+	for a := range 20 {
+		for _, name := range []string{"eu-central-1", "us-east-1"} {
+			r := w.Account(fmt.Sprintf("1111222233%02d", a)).Region(name)
+			for i := range names {
+				names[i] = fmt.Sprintf("/aws/eks/c%d/cluster", i)
+				g, err := r.CreateLogGroup(names[i], awssim.GroupOptions{Created: noon().Add(-time.Hour)})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, stream := range []string{authA, authB, audit} {
+					st, err := g.CreateStream(stream, noon().Add(-time.Hour))
+					if err != nil {
+						b.Fatal(err)
+					}
+					st.Put(awssim.Event{Time: noon().Add(-30 * time.Second), Message: "x"}, awssim.Event{Time: noon().Add(-20 * time.Second), Message: "y"})
+				}
+			}
+		}
+	}
+	srv, err := awssim.Start(w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	for b.Loop() {
+		for a := range 20 {
+			for _, name := range []string{"eu-central-1", "us-east-1"} {
+				c := cloudwatchlogs.NewFromConfig(srv.ConfigFor(w.Account(fmt.Sprintf("1111222233%02d", a)), name))
+				q, err := c.StartQuery(b.Context(), &cloudwatchlogs.StartQueryInput{
+					StartTime: aws.Int64(noon().Unix() - 60), EndTime: aws.Int64(noon().Unix() - 1), QueryString: aws.String(tail),
+					LogGroupIdentifiers: names,
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				out, err := c.GetQueryResults(b.Context(), &cloudwatchlogs.GetQueryResultsInput{QueryId: q.QueryId})
+				if err != nil || len(out.Results) != 200 {
+					b.Fatal(len(out.Results), err)
+				}
+			}
+		}
+	}
 }
 
 // BenchmarkQuery starts a query over a group of a million events and fetches
