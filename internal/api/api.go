@@ -52,7 +52,7 @@ type Config struct {
 
 // New builds the handler of every route. The handler is safe to share and
 // stops nothing when it is dropped.
-func New(cfg Config) http.Handler {
+func New(cfg Config) *chi.Mux {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -67,6 +67,8 @@ func New(cfg Config) http.Handler {
 	get(r, "/reasons", answer(listReasons()))
 	get(r, "/reasons/{code}", answer(showReason))
 	get(r, "/problems/{type}", answer(showProblemType))
+	get(r, "/openapi.json", answer(openAPIJSON()))
+	get(r, "/openapi.yaml", answer(openAPIYAML))
 	get(r, "/-/healthy", healthy)
 	get(r, "/-/ready", ready(cfg.Health))
 	get(r, "/metrics", scrape(cfg.Gatherer, cfg.Log))

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -58,6 +59,7 @@ func (f *fake) Ready() (bool, []authlog.ShardStatus) { return f.ready, f.shards 
 // A service is the API on a loopback port.
 type service struct {
 	url string
+	mux *chi.Mux
 	reg *prometheus.Registry
 	log *logText
 }
@@ -66,12 +68,12 @@ func serve(t *testing.T, store api.Store, health api.Health) *service {
 	t.Helper()
 	s := &service{reg: prometheus.NewPedanticRegistry(), log: &logText{}}
 	log := zerolog.New(s.log)
-	h := api.New(api.Config{
+	s.mux = api.New(api.Config{
 		Store: store, Health: health, Gatherer: s.reg, Registerer: s.reg,
 		Log: log, Version: "1.2.3", Now: func() time.Time { return now },
 	})
 	srv := httptest.NewUnstartedServer(nil)
-	srv.Config = api.NewServer(h, log)
+	srv.Config = api.NewServer(s.mux, log)
 	srv.Start()
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
@@ -113,11 +115,11 @@ func (s *service) do(t *testing.T, method, path string) reply {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return send(t, req)
+	return s.send(t, req)
 }
 
-// send follows no redirect.
-func send(t *testing.T, req *http.Request) reply {
+// send follows no redirect, and holds every answer to the OpenAPI document.
+func (s *service) send(t *testing.T, req *http.Request) reply {
 	t.Helper()
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
@@ -127,7 +129,9 @@ func send(t *testing.T, req *http.Request) reply {
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return reply{res.StatusCode, res.Header, body}
+	r := reply{res.StatusCode, res.Header, body}
+	checkDocumented(t, s.mux, req, r)
+	return r
 }
 
 // ask sends a GET with headers, given as name and value by turns.
@@ -140,7 +144,7 @@ func (s *service) ask(t *testing.T, path string, headers ...string) reply {
 	for pair := range slices.Chunk(headers, 2) {
 		req.Header.Add(pair[0], pair[1])
 	}
-	return send(t, req)
+	return s.send(t, req)
 }
 
 func (s *service) get(t *testing.T, path string) reply {

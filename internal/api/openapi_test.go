@@ -1,0 +1,336 @@
+package api_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
+)
+
+func load(t *testing.T, text []byte) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// strict is the document in which no object may have a member that is not
+// listed, and a denial must have them all.
+var strict = sync.OnceValues(func() (*openapi3.T, error) {
+	text, err := os.ReadFile("openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range doc.Components.Schemas {
+		if s.Value.Type.Is("object") {
+			s.Value.AdditionalProperties = openapi3.BoolSchema{Has: new(false)}
+		}
+	}
+	return doc, nil
+})
+
+// checkDocumented fails for an answer that the document does not tell of: its
+// status, media type, headers, and every member of its body.
+func checkDocumented(t *testing.T, mux *chi.Mux, req *http.Request, r reply) {
+	t.Helper()
+	doc, err := strict()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.status == http.StatusRequestHeaderFieldsTooLarge {
+		return // net/http's own
+	}
+	route := chi.NewRouteContext()
+	if !mux.Match(route, req.Method, req.URL.EscapedPath()) {
+		if r.status != http.StatusNotFound && r.status != http.StatusMethodNotAllowed {
+			t.Errorf("%s %s: status %d where there is no route", req.Method, req.URL, r.status)
+		}
+		checkBody(t, doc.Components.Schemas["Problem"].Value, r.body)
+		return
+	}
+	documented := doc.Paths.Value(route.RoutePattern()).Get.Responses.Status(r.status)
+	if documented == nil {
+		t.Errorf("%s: status %d is not documented", route.RoutePattern(), r.status)
+		return
+	}
+	for name, h := range documented.Value.Headers {
+		if v := r.header.Get(name); v != "" {
+			if err := h.Value.Schema.Value.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
+				t.Errorf("%s: header %s: %s: %v", req.URL, name, v, err)
+			}
+		}
+	}
+	for _, name := range []string{"ETag", "Link", "Request-Id"} {
+		if r.header.Get(name) != "" && documented.Value.Headers[name] == nil {
+			t.Errorf("%s: header %s is not documented for %d", route.RoutePattern(), name, r.status)
+		}
+	}
+	if len(r.body) > 0 {
+		checkContent(t, documented.Value.Content, req.URL, r)
+	}
+}
+
+func checkContent(t *testing.T, content openapi3.Content, u *url.URL, r reply) {
+	t.Helper()
+	mediaType, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := content[mediaType]
+	if documented == nil {
+		t.Errorf("%s: %s is not documented for %d", u, mediaType, r.status)
+		return
+	}
+	body := plainBody(t, r)
+	switch {
+	case mediaType == "application/x-ndjson":
+		doc, err := strict()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(body) {
+			checkBody(t, doc.Components.Schemas["Denial"].Value, line)
+		}
+	case strings.HasSuffix(mediaType, "json"):
+		checkBody(t, documented.Schema.Value, body)
+	}
+	if strings.HasSuffix(u.Path, "/denials") && mediaType == "application/json" && !u.Query().Has("fields") {
+		checkWholeDenials(t, body)
+	}
+}
+
+func plainBody(t *testing.T, r reply) []byte {
+	t.Helper()
+	var rd io.Reader = bytes.NewReader(r.body)
+	var err error
+	switch r.header.Get("Content-Encoding") {
+	case "gzip":
+		rd, err = gzip.NewReader(rd)
+	case "zstd":
+		rd, err = zstd.NewReader(rd)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(rd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func checkBody(t *testing.T, schema *openapi3.Schema, body []byte) {
+	t.Helper()
+	if err := schema.VisitJSON(asJSON(t, body), openapi3.EnableJSONSchema2020(), openapi3.EnableFormatValidation()); err != nil {
+		t.Errorf("%v in %s", err, body)
+	}
+}
+
+// checkWholeDenials holds the document to its word that every member is there.
+func checkWholeDenials(t *testing.T, body []byte) {
+	t.Helper()
+	doc, err := strict()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Denials []map[string]any }
+	if err := json.Unmarshal(body, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list.Denials {
+		for name := range doc.Components.Schemas["Denial"].Value.Properties {
+			if _, ok := d[name]; !ok {
+				t.Errorf("a denial lacks %s", name)
+			}
+		}
+	}
+}
+
+func TestTheDocumentIsValidInBothForms(t *testing.T) {
+	s := serveFake(t, &fake{})
+	asYAML, asText := s.get(t, "/openapi.yaml"), s.get(t, "/openapi.json")
+	if got := asYAML.header.Get("Content-Type"); got != "application/yaml" {
+		t.Errorf("Content-Type %q", got)
+	}
+	one, two := load(t, asYAML.body), load(t, asText.body)
+	if err := one.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	a, err := json.Marshal(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(asJSON(t, a), asJSON(t, b)); diff != "" {
+		t.Errorf("YAML and JSON differ: %s", diff)
+	}
+}
+
+func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
+	s := serveFake(t, &fake{})
+	doc := load(t, s.get(t, "/openapi.yaml").body)
+	routes := map[string][]string{}
+	err := chi.Walk(s.mux, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		routes[route] = append(routes[route], method)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for route, methods := range routes {
+		item := doc.Paths.Value(route)
+		if item == nil {
+			t.Errorf("%s is not in the document", route)
+			continue
+		}
+		slices.Sort(methods)
+		// The document says of HEAD, once, that it is wherever GET is.
+		if documented := slices.Sorted(maps.Keys(item.Operations())); !slices.Equal(append(documented, "HEAD"), methods) {
+			t.Errorf("%s answers to %v, the document has %v", route, methods, documented)
+		}
+	}
+	for path := range doc.Paths.Map() {
+		if routes[path] == nil {
+			t.Errorf("%s is in the document and not served", path)
+		}
+	}
+}
+
+// The server says itself which query parameters it knows.
+func TestTheDocumentHasEveryParameterAndNoOther(t *testing.T) {
+	s := serveFake(t, &fake{clusters: []authlog.ClusterSummary{summaryOf(prod)}})
+	doc := load(t, s.get(t, "/openapi.yaml").body)
+	for path, item := range doc.Paths.Map() {
+		var query, inPath []string
+		filled := path
+		for _, p := range item.Get.Parameters {
+			switch p.Value.In {
+			case "query":
+				query = append(query, p.Value.Name)
+				checkRepeatable(t, s, p.Value)
+			case "path":
+				inPath = append(inPath, "{"+p.Value.Name+"}")
+				filled = strings.ReplaceAll(filled, "{"+p.Value.Name+"}", fmt.Sprint(p.Value.Example))
+			}
+		}
+		for _, name := range inPath {
+			if !strings.Contains(path, name) {
+				t.Errorf("%s has no %s", path, name)
+			}
+		}
+		if strings.Contains(filled, "{") {
+			t.Errorf("%s: a part of the path is not documented", path)
+		}
+		r := s.get(t, filled+"?no_such_parameter=1")
+		if r.status != http.StatusBadRequest { // health, metrics and the page look at no query
+			if len(query) > 0 || item.Get.Responses.Status(http.StatusBadRequest) != nil {
+				t.Errorf("%s takes any parameter, which the document does not say", path)
+			}
+			continue
+		}
+		var known []string
+		if _, list, ok := strings.Cut(decodeProblem(t, r, http.StatusBadRequest).Detail, "known are "); ok {
+			known = strings.Split(list, ", ")
+		}
+		if diff := cmp.Diff(known, query); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+	}
+}
+
+func checkRepeatable(t *testing.T, s *service, p *openapi3.Parameter) {
+	t.Helper()
+	list := p.Schema.Value.Type.Is("array") && (p.Explode == nil || *p.Explode)
+	r := s.get(t, "/clusters/prod/denials?"+p.Name+"=x&"+p.Name+"=x")
+	if once := strings.Contains(string(r.body), "more than once"); once == list {
+		t.Errorf("%s: documented as a list: %v, refused twice: %v", p.Name, list, once)
+	}
+}
+
+// Whatever the document gives as an example of a parameter is taken, and so
+// are its bounds and choices.
+func TestParametersTakeWhatTheDocumentSays(t *testing.T) {
+	s := serveFake(t, &fake{clusters: []authlog.ClusterSummary{summaryOf(prod)}})
+	doc := load(t, s.get(t, "/openapi.yaml").body)
+	for name, p := range doc.Components.Parameters {
+		values := examplesOf(p.Value)
+		if len(values) == 0 && name != "next" {
+			t.Errorf("%s has no example", name)
+		}
+		for _, v := range values {
+			if r := s.get(t, "/clusters/prod/denials?"+v.Encode()); r.status != http.StatusOK {
+				t.Errorf("%s: %d %s", v.Encode(), r.status, r.body)
+			}
+		}
+	}
+}
+
+func examplesOf(p *openapi3.Parameter) (values []url.Values) {
+	schema := p.Schema.Value
+	var all []any
+	for _, e := range p.Examples {
+		all = append(all, e.Value.Value)
+	}
+	if p.Example != nil {
+		all = append(all, p.Example)
+	}
+	all = append(all, schema.Examples...)
+	all = append(all, schema.Enum...)
+	if schema.Min != nil {
+		all = append(all, *schema.Min, *schema.Max, schema.Default)
+	}
+	for _, one := range all {
+		v := url.Values{}
+		list, ok := one.([]any)
+		switch {
+		case !ok:
+			v.Set(p.Name, fmt.Sprint(one))
+		case p.Explode != nil && !*p.Explode:
+			v.Set(p.Name, strings.ReplaceAll(strings.Trim(fmt.Sprint(list), "[]"), " ", ","))
+		default:
+			for _, item := range list {
+				v.Add(p.Name, fmt.Sprint(item))
+			}
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func TestTheDocumentKnowsEveryCode(t *testing.T) {
+	doc := load(t, serveFake(t, &fake{}).get(t, "/openapi.yaml").body)
+	var want []any
+	for _, r := range rules.All() {
+		want = append(want, r.Code)
+	}
+	if diff := cmp.Diff(want, doc.Components.Schemas["ReasonCode"].Value.Enum); diff != "" {
+		t.Error(diff)
+	}
+}
