@@ -170,7 +170,7 @@ func filled(b *testing.B, clusters int) (s *store.SQLite, end time.Time, stop fu
 	done := make(chan error, 1)
 	go func() {
 		for ctx.Err() == nil {
-			if err := s.Save(b.Context(), l.batch(1000, 28)); err != nil {
+			if err := s.Save(context.WithoutCancel(ctx), l.batch(1000, 28)); err != nil {
 				done <- err
 				return
 			}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-func testReturnsWhatWasSaved(t *testing.T, open func() tested) {
+func (c suite) returnsWhatWasSaved() {
+	t := c.t
 	var every [256]byte
 	for i := range every {
 		every[i] = byte(i)
@@ -34,17 +34,17 @@ func testReturnsWhatWasSaved(t *testing.T, open func() tested) {
 	}
 	want := newestFirst([]authlog.Denial{full, bare, unknown})
 
-	s := open()
+	s := c.open()
 	save(t, s, authlog.Batch{Denials: []authlog.Denial{full, bare, unknown}})
 	same(t, "denials", want, denials(t, s, authlog.DenialFilter{}))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "denials after opening again", want, denials(t, open(), authlog.DenialFilter{}))
+	same(t, "denials after opening again", want, denials(t, c.open(), authlog.DenialFilter{}))
 }
 
-func testReturnsTextAsUTF8(t *testing.T, open func() tested) {
-	s := open()
+func (c suite) returnsTextAsUTF8() {
+	t, s := c.t, c.open()
 	d := denial(alpha, noon, 1)
 	d.Principal = &authlog.Principal{ARN: "arn:\xff", Session: "s\xff"}
 	d.Error, d.Client, d.STSEndpoint, d.Stream, d.Raw = "e\xff\xfe", "c\xff", "h\xff", "s\xff", "r\xff"
@@ -58,8 +58,8 @@ func testReturnsTextAsUTF8(t *testing.T, open func() tested) {
 	same(t, "denials of the ARN as it is shown", []authlog.Denial{d}, denials(t, s, authlog.DenialFilter{Principal: "arn:\uFFFD"}))
 }
 
-func testFindsOneDenial(t *testing.T, open func() tested) {
-	s := open()
+func (c suite) findsOneDenial() {
+	t, s := c.t, c.open()
 	want := denial(beta, noon, 1)
 	save(t, s, authlog.Batch{Denials: []authlog.Denial{denial(alpha, noon, 1), want, denial(alpha, noon, 2)}})
 	got, err := s.Denial(t.Context(), want.ID)
@@ -147,8 +147,8 @@ func (w *town) chosen(f authlog.DenialFilter) (found []authlog.Denial) {
 	return found[:min(len(found), f.Limit)]
 }
 
-func testListsWhatTheFilterChooses(t *testing.T, open func() tested) {
-	s, w := open(), newTown(1, 300)
+func (c suite) listsWhatTheFilterChooses() {
+	t, s, w := c.t, c.open(), newTown(1, 300)
 	save(t, s, authlog.Batch{Denials: w.denials[:100]})
 	save(t, s, authlog.Batch{Denials: w.denials[100:]})
 	empty := 0
@@ -168,14 +168,32 @@ func testListsWhatTheFilterChooses(t *testing.T, open func() tested) {
 	}
 }
 
-func testRefusesToListWithoutLimit(t *testing.T, open func() tested) {
-	if got, err := open().Denials(t.Context(), authlog.DenialFilter{}); err == nil {
+func (c suite) listsANameOfManyAccounts() {
+	t, s, w := c.t, c.open(), newTown(6, 500)
+	for i := range w.denials {
+		w.denials[i].Cluster = authlog.Cluster{Name: "alpha", Account: fmt.Sprintf("%012d", i%100), Region: alpha.Region}
+	}
+	save(t, s, authlog.Batch{Denials: append(w.denials, denial(beta, noon, 0))})
+	for _, f := range []authlog.DenialFilter{
+		{Cluster: "alpha"},
+		{Cluster: "alpha", Reasons: w.reasons[:2]},
+		{Cluster: "alpha", Principal: w.principals[1]},
+		{Cluster: "alpha", Principal: w.principals[1], Reasons: w.reasons[:2], Start: noon.Add(5 * time.Second), End: noon.Add(20 * time.Second)},
+	} {
+		f.Limit = 100
+		same(t, fmt.Sprintf("%+v", f), w.chosen(f), denials(t, s, f))
+	}
+}
+
+func (c suite) refusesToListWithoutLimit() {
+	t := c.t
+	if got, err := c.open().Denials(t.Context(), authlog.DenialFilter{}); err == nil {
 		t.Errorf("got %d denials and no error", len(got))
 	}
 }
 
-func testPagesAreStable(t *testing.T, open func() tested) {
-	s, w := open(), newTown(2, 200)
+func (c suite) pagesAreStable() {
+	t, s, w := c.t, c.open(), newTown(2, 200)
 	save(t, s, authlog.Batch{Denials: w.denials})
 	// What arrives while somebody pages is older or newer than all that was
 	// there, which must still come once and in order.

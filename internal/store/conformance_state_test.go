@@ -5,18 +5,16 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-func testSavingTwiceChangesNothing(t *testing.T, open func() tested) {
-	s := open()
+func (c suite) savingTwiceChangesNothing() {
+	t, s := c.t, c.open()
 	first := authlog.Batch{
 		Denials: []authlog.Denial{denial(alpha, noon, 1), denial(alpha, noon, 2), denial(alpha, noon, 2), denial(beta, noon, 3)},
 		Markers: []authlog.Marker{{ID: authlog.NewID(noon, keyOf("m")), Cluster: alpha, Time: noon, Code: "aws_auth_read", Raw: "m"}},
@@ -39,8 +37,8 @@ func testSavingTwiceChangesNothing(t *testing.T, open func() tested) {
 	}
 }
 
-func testKeepsCursors(t *testing.T, open func() tested) {
-	s := open()
+func (c suite) keepsCursors() {
+	t, s := c.t, c.open()
 	follow := authlog.Cursor{
 		Cluster: alpha, Created: noon.Add(-time.Hour), Start: time.UnixMilli(0).UTC(), Watermark: noon,
 		Through: noon.Add(3 * time.Minute), Streams: []string{"authenticator-1", "authenticator-2"},
@@ -75,17 +73,17 @@ func testKeepsCursors(t *testing.T, open func() tested) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	equal("after opening again", []authlog.Cursor{follow, other}, cursors(open()))
+	equal("after opening again", []authlog.Cursor{follow, other}, cursors(c.open()))
 }
 
-func testKeepsSeen(t *testing.T, open func() tested) {
-	s, m := open(), minuteOf(noon)
+func (c suite) keepsSeen() {
+	t, s, m := c.t, c.open(), minuteOf(noon)
 	a := authlog.Seen{Cluster: alpha, Minute: m, Keys: keys(3, "a")}
 	b := authlog.Seen{Cluster: alpha, Minute: m + 1, Keys: keys(1, "b")}
-	c := authlog.Seen{Cluster: alpha, Minute: m + 3, Keys: keys(2, "c")}
+	d := authlog.Seen{Cluster: alpha, Minute: m + 3, Keys: keys(2, "d")}
 	x := authlog.Seen{Cluster: twin, Minute: m, Keys: keys(5, "x")}
-	save(t, s, authlog.Batch{Seen: []authlog.Seen{a, b, c, x}})
-	same(t, "both ends are included", []authlog.Seen{a, b, c}, seen(t, s, alpha, m, m+3))
+	save(t, s, authlog.Batch{Seen: []authlog.Seen{a, b, d, x}})
+	same(t, "both ends are included", []authlog.Seen{a, b, d}, seen(t, s, alpha, m, m+3))
 	same(t, "no more than asked for", []authlog.Seen{b}, seen(t, s, alpha, m+1, m+2))
 	same(t, "each cluster has its own", []authlog.Seen{x}, seen(t, s, twin, 0, m+100))
 	if got := seen(t, s, beta, 0, m+100); len(got) != 0 {
@@ -96,12 +94,12 @@ func testKeepsSeen(t *testing.T, open func() tested) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "replaced", []authlog.Seen{a, b, c}, seen(t, open(), alpha, m, m+3))
+	same(t, "replaced", []authlog.Seen{a, b, d}, seen(t, c.open(), alpha, m, m+3))
 }
 
-// testCountsTheLastDay counts by hand what lies within 24 hours of many nows.
-func testCountsTheLastDay(t *testing.T, open func() tested) {
-	s, w := open(), newTown(3, 400)
+// countsTheLastDay counts by hand what lies within 24 hours of many nows.
+func (c suite) countsTheLastDay() {
+	t, s, w := c.t, c.open(), newTown(3, 400)
 	for i := range w.denials {
 		d := &w.denials[i]
 		d.Time = noon.Add(-time.Duration(w.rand.IntN(50*3600*1000)) * time.Millisecond)
@@ -133,8 +131,8 @@ func testCountsTheLastDay(t *testing.T, open func() tested) {
 	}
 }
 
-func testTellsWhenClustersLastSpoke(t *testing.T, open func() tested) {
-	s, at := open(), func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) }
+func (c suite) tellsWhenClustersLastSpoke() {
+	t, s, at := c.t, c.open(), func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) }
 	id := func(s int) authlog.ID { return authlog.NewID(at(s), keyOf(s)) }
 	save(t, s, authlog.Batch{
 		Denials: []authlog.Denial{denial(alpha, at(5), 1), denial(alpha, at(2), 1)},
@@ -156,8 +154,8 @@ func testTellsWhenClustersLastSpoke(t *testing.T, open func() tested) {
 	same(t, "clusters after a late denial", want, clusters(t, s, noon))
 }
 
-func testCancelledSaveLeavesNothing(t *testing.T, open func() tested) {
-	s := open()
+func (c suite) cancelledSaveLeavesNothing() {
+	t, s := c.t, c.open()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := authlog.Batch{
@@ -174,10 +172,11 @@ func testCancelledSaveLeavesNothing(t *testing.T, open func() tested) {
 	same(t, "denials", b.Denials, denials(t, s, authlog.DenialFilter{}))
 }
 
-// testReadersSeeWholeBatches reads while batches of ten are saved.
-func testReadersSeeWholeBatches(t *testing.T, open func() tested) {
+// readersSeeWholeBatches reads while batches of ten are saved.
+func (c suite) readersSeeWholeBatches() {
+	t := c.t
 	const size, batches = 10, 30
-	s := open()
+	s := c.open()
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	for range 3 {
@@ -215,8 +214,8 @@ func testReadersSeeWholeBatches(t *testing.T, open func() tested) {
 	}
 }
 
-func testPrunesWhatIsOld(t *testing.T, open func() tested) {
-	s, w := open(), newTown(4, 1500) // more than a chunk
+func (c suite) prunesWhatIsOld() {
+	t, s, w := c.t, c.open(), newTown(4, 1500) // more than a chunk
 	cut := noon.Add(15 * time.Second)
 	save(t, s, authlog.Batch{Denials: w.denials})
 	save(t, s, authlog.Batch{Denials: []authlog.Denial{denial(authlog.Cluster{Name: "old"}, noon, 1)}})
@@ -245,8 +244,8 @@ func testPrunesWhatIsOld(t *testing.T, open func() tested) {
 	same(t, "denials saved after", []authlog.Denial{again}, denials(t, s, authlog.DenialFilter{Principal: again.Principal.ARN}))
 }
 
-func testPrunesSeenBehindTheWatermark(t *testing.T, open func() tested) {
-	s, m := open(), minuteOf(noon)
+func (c suite) prunesSeenBehindTheWatermark() {
+	t, s, m := c.t, c.open(), minuteOf(noon)
 	minutes := func(c authlog.Cluster) (found []int64) {
 		t.Helper()
 		for _, x := range seen(t, s, c, 0, m+1000) {
@@ -274,8 +273,8 @@ func testPrunesSeenBehindTheWatermark(t *testing.T, open func() tested) {
 	same(t, "twin has no cursor", []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, minutes(twin))
 }
 
-func testPrunesSeenOfUnreadClusters(t *testing.T, open func() tested) {
-	s, m := open(), minuteOf(noon)
+func (c suite) prunesSeenOfUnreadClusters() {
+	t, s, m := c.t, c.open(), minuteOf(noon)
 	save(t, s, authlog.Batch{
 		Seen: []authlog.Seen{
 			{Cluster: alpha, Minute: m, Keys: keys(1)}, {Cluster: beta, Minute: m, Keys: keys(1)}, {Cluster: beta, Minute: m + 5, Keys: keys(1)},

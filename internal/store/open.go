@@ -53,7 +53,10 @@ func claim(path string) (lock *os.File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock database: %w; the directory must be writable, choose another path or correct its owner and mode", err)
 	}
-	if err := errors.Join(flock(lock, path), inspect(path)); err != nil {
+	if err = flock(lock, path); err == nil {
+		err = inspect(path)
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return lock, nil
