@@ -29,7 +29,7 @@ func (a *anonymous) clone() *anonymous {
 }
 
 func (a *anonymous) see(m mark, raw string, f *rules.Facts, clock int64, keep time.Duration) {
-	a.track.add(m, raw, clock, keep)
+	a.add(m, raw, clock, keep)
 	a.latest.see(m, f)
 	if i, found := slices.BinarySearchFunc(a.recent, m, compareMarks); !found {
 		a.recent = slices.Insert(a.recent, i, m)
@@ -37,7 +37,7 @@ func (a *anonymous) see(m mark, raw string, f *rules.Facts, clock int64, keep ti
 	}
 	for _, note := range [...]string{f.Endpoint, f.Param, f.Host, f.Scheme, f.Region} {
 		if note != "" {
-			a.notes.see(strings.ToValidUTF8(note[:min(len(note), maxNote)], ""), "", m, 1, maxNotes)
+			a.notes.see(strings.ToValidUTF8(note[:min(len(note), maxNote)], ""), "", m, maxNotes)
 			break
 		}
 	}
@@ -121,11 +121,12 @@ type ring struct {
 
 func newRing(width, span int64) ring { return ring{width: width, slots: make([]uint16, span/width)} }
 
-// add counts one at a second within the span that ends at the clock, and
-// nothing elsewhere.
+// add counts one at a second within the span that ends at the clock or an
+// hour after it, and nothing elsewhere.
 func (r *ring) add(second, clock int64) {
+	const ahead = 3600
 	n := int64(len(r.slots))
-	to := clock / r.width
+	to := max(clock, min(second, clock+ahead)) / r.width
 	for i := max(r.head+1, to-n+1); i <= to; i++ {
 		r.slots[i%n] = 0
 	}

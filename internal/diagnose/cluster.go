@@ -18,18 +18,18 @@ type cluster struct {
 	counts
 	principals map[string]*principal // by ARN
 	instances  map[string]*instance
-	people     map[string]*sightings  // ARNs granted, by session
-	accounts   map[string]*track      // grants
-	endpoints  map[string]*track      // grants, by STS endpoint
-	anonymous  map[string]*anonymous  // by reason
-	tokens     map[int64]*token       // by X-Amz-Date
-	markers    map[string]*track      // by code
-	entryARNs  map[string]*sightings  // ARNs of access entries, by the ARN that STS gave; both in lower case
-	batches    map[string]*sightings  // reasons, by instance
-	tallies    map[int64]*tally       // by minute
+	people     map[string]*sightings // ARNs granted, by session
+	accounts   map[string]*track     // grants
+	endpoints  map[string]*track     // grants, by STS endpoint
+	anonymous  map[string]*anonymous // by reason
+	tokens     map[int64]*token      // by X-Amz-Date
+	markers    map[string]*track     // by code
+	entryARNs  map[string]*sightings // ARNs of access entries, by the ARN that STS gave; both in lower case
+	batches    map[string]*sightings // reasons, by instance
+	tallies    map[int64]*tally      // by minute
 	rings      map[string]*ring
-	out        map[string]stamp       // what was published, by id
-	due        int64                  // when to look again although nothing happens
+	out        map[string]stamp // what was published, by id
+	due        int64            // when to look again although nothing happens
 }
 
 // counts are what is copied whole to be undone.
@@ -110,12 +110,12 @@ func (a *absorber) denial(c *cluster, d *authlog.Denial) {
 	t.add(m, d.Raw, c.clock, a.cfg.Keep)
 	pr.denials[d.Reason].see(m, &f)
 	if p.UserID != "" {
-		pr.deniedIDs.see(p.UserID, d.Reason, m, 1, maxUserIDs)
+		pr.deniedIDs.see(p.UserID, d.Reason, m, maxUserIDs)
 	}
 	if p.Session != "" {
-		pr.deniedAs.see(p.Session, d.Reason, m, 1, maxSessions)
+		pr.deniedAs.see(p.Session, d.Reason, m, maxSessions)
 		if rules.IsInstanceID(p.Session) {
-			edit(a.journal, c.instances, p.Session).denied.see(p.ARN, d.Reason, m, 1, maxUserIDs)
+			edit(a.journal, c.instances, p.Session).denied.see(p.ARN, d.Reason, m, maxUserIDs)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (a *absorber) unidentified(c *cluster, d *authlog.Denial, m mark, f *rules.
 const (
 	invalidToken = "sts_invalid_client_token"
 	// invalidOnGlobal is where those on the global endpoint are kept apart.
-	invalidOnGlobal = invalidToken + " on global"
+	invalidOnGlobal = invalidToken + " on the global endpoint"
 )
 
 // tokenDate is when a token that was refused for its age says it was made.
@@ -234,9 +234,9 @@ func (a *absorber) granted(c *cluster, g *authlog.Grant, m mark) {
 	pr := a.principal(c, &g.Principal)
 	pr.granted.add(m, 1, c.clock, a.cfg.Keep)
 	if g.Principal.UserID != "" {
-		pr.grantedIDs.see(g.Principal.UserID, g.Raw[:min(len(g.Raw), maxQuote)], m, 1, maxUserIDs)
+		pr.grantedIDs.see(g.Principal.UserID, g.Raw[:min(len(g.Raw), maxQuote)], m, maxUserIDs)
 	}
-	pr.usernames.see(g.Username, strings.Clone(g.Groups), m, 1, maxUsernames)
+	pr.usernames.see(g.Username, strings.Clone(g.Groups), m, maxUsernames)
 	if isCreatorGrant(g) {
 		pr.creator.add(m, g.Raw, c.clock, a.cfg.Keep)
 	}
@@ -253,21 +253,21 @@ const nodeUser = "system:node:"
 func (a *absorber) grantedAs(c *cluster, g *authlog.Grant, m mark) {
 	p := &g.Principal
 	pr := c.principals[p.ARN]
-	pr.grantedAs.see(p.Session, "", m, 1, maxSessions)
+	pr.grantedAs.see(p.Session, "", m, maxSessions)
 	if !rules.IsInstanceID(p.Session) {
 		if isPerson(pr.kind, p.Session) {
-			edit(a.journal, c.people, p.Session).see(p.ARN, "", m, 1, maxUserIDs)
+			edit(a.journal, c.people, p.Session).see(p.ARN, "", m, maxUserIDs)
 			a.ring(c, ringPeople, secondOf(m))
 		}
 		return
 	}
-	edit(a.journal, c.instances, p.Session).granted.see(p.ARN, "", m, 1, maxUserIDs)
+	edit(a.journal, c.instances, p.Session).granted.see(p.ARN, "", m, maxUserIDs)
 	if strings.HasPrefix(g.Username, nodeUser) {
 		pr.asNode.add(m, 1, c.clock, a.cfg.Keep)
 		return
 	}
 	pr.notAsNode.add(m, g.Raw, c.clock, a.cfg.Keep)
-	pr.notNode.see(p.Session, strings.Clone(g.Username), m, 1, maxSessions)
+	pr.notNode.see(p.Session, strings.Clone(g.Username), m, maxSessions)
 }
 
 func (a *absorber) marker(c *cluster, mk *authlog.Marker) {
@@ -278,13 +278,14 @@ func (a *absorber) marker(c *cluster, mk *authlog.Marker) {
 		edit(a.journal, c.markers, mk.Code).add(m, mk.Raw, c.clock, a.cfg.Keep)
 	case rules.ARNComparison:
 		if f := markerFacts(mk); f.STSARN != "" && f.STSARN != f.MappedARN {
-			edit(a.journal, c.entryARNs, f.STSARN).see(f.MappedARN, mk.Raw[:min(len(mk.Raw), maxQuote)], m, 1, maxUserIDs)
+			edit(a.journal, c.entryARNs, f.STSARN).see(f.MappedARN, mk.Raw[:min(len(mk.Raw), maxQuote)], m, maxUserIDs)
 		}
 	case rules.EC2BatchFailed:
+		edit(a.journal, c.markers, mk.Code).add(m, mk.Raw, c.clock, a.cfg.Keep)
 		f := markerFacts(mk)
 		for _, id := range f.Instances {
 			if rules.IsInstanceID(id) {
-				edit(a.journal, c.batches, id).see(f.AWSCode, strings.Clone(f.Caller), m, 1, maxUserIDs)
+				edit(a.journal, c.batches, id).see(f.AWSCode, strings.Clone(f.Caller), m, maxUserIDs)
 			}
 		}
 	}
@@ -330,7 +331,7 @@ func (c *cluster) bound(cfg *Config, j *journal) {
 	shrink(j, c.people, cfg.MaxPeople, func(s *sightings) mark { return s.last() }, nil)
 	shrink(j, c.accounts, maxAccounts, func(t *track) mark { return t.last() }, nil)
 	shrink(j, c.endpoints, maxEndpoints, func(t *track) mark { return t.last() }, nil)
-	shrink(j, c.anonymous, maxAnonymous, func(a *anonymous) mark { return a.track.last() }, nil)
+	shrink(j, c.anonymous, maxAnonymous, func(a *anonymous) mark { return a.last() }, nil)
 	shrink(j, c.tokens, maxTokens, func(t *token) mark { return t.last() }, nil)
 	shrink(j, c.entryARNs, maxEntryARNs, func(s *sightings) mark { return s.last() }, nil)
 	shrink(j, c.batches, maxBatches, func(s *sightings) mark { return s.last() }, nil)

@@ -1,5 +1,7 @@
 package diagnose
 
+import "slices"
+
 // A journal undoes what was changed since the last Commit.
 type journal struct {
 	undo    []func()
@@ -10,8 +12,8 @@ func (j *journal) clear() { j.undo, j.changed = nil, nil }
 
 // rewind undoes everything, the latest first.
 func (j *journal) rewind() {
-	for i := len(j.undo) - 1; i >= 0; i-- {
-		j.undo[i]()
+	for _, undo := range slices.Backward(j.undo) {
+		undo()
 	}
 	j.clear()
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/rules"
@@ -114,7 +113,7 @@ func (v *verdict) affect(p *principal, sp spell) {
 	since := secondOf(sp.first)
 	v.affected = append(v.affected, affected{
 		principal: p, spell: sp,
-		sessions: p.deniedAs.newest(since).keys(), userIDs: p.deniedIDs.newest(since).keys(),
+		sessions: keysOf(p.deniedAs.newest(since)), userIDs: keysOf(p.deniedIDs.newest(since)),
 	})
 }
 
@@ -238,6 +237,9 @@ func (b *bench) rotated(v *verdict, p *principal, sets map[string][]*principal) 
 
 // grantQuote is the line of a grant, if it is the one that was kept.
 func (p *principal) grantQuote(m mark) quote {
+	if p == nil {
+		return quote{mark: m}
+	}
 	for _, s := range p.grantedIDs {
 		if s.last == m {
 			return quote{mark: m, raw: s.note}
@@ -284,6 +286,7 @@ func (b *bench) wrongProfile(v *verdict, p *principal) bool {
 			}
 			v.code, v.severity, v.confidence = "possible_wrong_profile", authlog.SeverityInfo, authlog.ConfidenceMedium
 			v.about.otherARN, v.about.person = as.key, session
+			v.quotes = append(v.quotes, shown{quote: b.c.principals[as.key].grantQuote(as.last), what: session + " was granted as " + as.key})
 			v.gotIn(b.c, as)
 			return true
 		}
@@ -493,7 +496,7 @@ func (v *verdict) covers(child *verdict, cfg *Config) bool {
 
 // isCreator judges the principal that created the cluster.
 func (b *bench) isCreator(v *verdict, p *principal) bool {
-	cr := b.c.creatorOf(b.cfg)
+	cr := b.c.creatorOf()
 	if cr.principal != p && cr.arn != p.arn || cr.confidence == authlog.ConfidenceLow {
 		return false
 	}
@@ -503,8 +506,4 @@ func (b *bench) isCreator(v *verdict, p *principal) bool {
 		v.quotes = append([]shown{{quote: p.grantQuote(v.before), what: "the last grant before"}}, v.quotes...)
 	}
 	return true
-}
-
-func ago(clock int64, m mark) time.Duration {
-	return time.Duration(clock-secondOf(m)) * time.Second
 }

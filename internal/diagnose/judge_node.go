@@ -9,11 +9,7 @@ import (
 )
 
 func isNodeKind(k authlog.PrincipalKind) bool {
-	switch k {
-	case authlog.PrincipalNode, authlog.PrincipalFargate, authlog.PrincipalHybrid:
-		return true
-	}
-	return false
+	return k == authlog.PrincipalNode || k == authlog.PrincipalFargate || k == authlog.PrincipalHybrid
 }
 
 // nodeKind says what sort of node was denied in a spell, or what the principal
@@ -63,6 +59,8 @@ func (b *bench) swapped(v *verdict, p *principal) bool {
 		if v.code == "" {
 			v.code, v.confidence = "node_role_swapped", authlog.ConfidenceCertain
 			v.about.otherARN, v.about.instance = newest[0].key, id
+			line := b.c.principals[newest[0].key].grantQuote(newest[0].last)
+			v.quotes = append(v.quotes, shown{quote: line, what: id + " was granted as " + newest[0].key})
 		}
 		other := b.c.principals[newest[0].key]
 		if other != nil && secondOf(newest[0].last) > secondOf(v.last) {
@@ -119,7 +117,7 @@ func (b *bench) grantedAsNonNode(p *principal) {
 	if len(in) >= b.cfg.NodeInstances || !p.asNode.empty() || namesNode(p.arn) {
 		v.severity, v.confidence = authlog.SeverityCritical, authlog.ConfidenceHigh
 	}
-	v.affected = []affected{{principal: p, spell: sp, sessions: in.keys()}}
+	v.affected = []affected{{principal: p, spell: sp, sessions: keysOf(in)}}
 	v.show(p.notAsNode.quotes(sp.first, sp.last), "granted, but not as a node")
 	b.primary(v, p)
 }
@@ -145,6 +143,8 @@ func (b *bench) clusterRole(sum *verdict, p *principal) {
 				continue
 			}
 			f.caller = batch.get("UnauthorizedOperation").note
+			batches := b.marker(rules.EC2BatchFailed)
+			sum.show(batches.quotes(batches.first(), v.last), "the look-up of several nodes failed")
 		}
 		if sum.about.reason == "" || reason < sum.about.reason {
 			sum.about.reason = reason

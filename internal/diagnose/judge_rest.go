@@ -40,7 +40,7 @@ func (b *bench) credentialProbe() {
 	v.spell = b.spellOfRun(run, unidentified)
 	for _, reason := range sortedKeys(b.c.anonymous) {
 		a := b.c.anonymous[reason]
-		if reason == invalidOnGlobal || a.track.last() == (mark{}) || secondOf(a.track.last()) < secondOf(v.first) {
+		if reason == invalidOnGlobal || a.last() == (mark{}) || secondOf(a.last()) < secondOf(v.first) {
 			continue
 		}
 		v.about.notes = append(v.about.notes, reason)
@@ -175,7 +175,7 @@ const mismatch = "sts_signature_mismatch"
 // asksSiblings reports whether what other clusters saw matters to this one.
 func (c *cluster) asksSiblings() bool {
 	a := c.anonymous[mismatch]
-	return a != nil && c.clock-secondOf(a.track.last()) < day
+	return a != nil && c.clock-secondOf(a.last()) < day
 }
 
 // A creatorClaim is who created a cluster, as far as can be told.
@@ -186,10 +186,13 @@ type creatorClaim struct {
 	others      int // principals that are kubernetes-admin besides
 }
 
+// sourceLog says that only the log tells who the creator is.
+const sourceLog = "log"
+
 // creatorOf says who created the cluster: who was told, else the principal
 // that EKS lets in as kubernetes-admin. aws-auth may give that name to others,
 // so it proves nothing, least when several have it.
-func (c *cluster) creatorOf(cfg *Config) creatorClaim {
+func (c *cluster) creatorOf() creatorClaim {
 	if f := c.facts.Creator; f.ARN != "" {
 		return creatorClaim{principal: c.principals[f.ARN], arn: f.ARN, source: f.Source, confidence: authlog.ConfidenceCertain}
 	}
@@ -207,7 +210,7 @@ func (c *cluster) creatorOf(cfg *Config) creatorClaim {
 		return claim
 	}
 	claim.others--
-	claim.arn, claim.source, claim.confidence = claim.principal.arn, "log", authlog.ConfidenceMedium
+	claim.arn, claim.source, claim.confidence = claim.principal.arn, sourceLog, authlog.ConfidenceMedium
 	if claim.others > 0 {
 		claim.confidence = authlog.ConfidenceLow
 	}
@@ -216,16 +219,22 @@ func (c *cluster) creatorOf(cfg *Config) creatorClaim {
 
 // creator says who created the cluster, and whether that principal is gone.
 func (b *bench) creator() {
-	cr := b.c.creatorOf(b.cfg)
+	cr := b.c.creatorOf()
 	if cr.arn == "" {
 		return
 	}
 	v := &verdict{code: "creator_identified", subject: "", severity: authlog.SeverityInfo, confidence: cr.confidence}
 	v.about.source, v.about.otherARN, v.about.victims = cr.source, cr.arn, cr.others
-	if cr.principal != nil {
-		v.affected = []affected{{principal: cr.principal}}
+	v.first, v.last = b.c.since, b.c.since
+	for _, p := range b.c.principals {
+		if p != cr.principal && (p.creator.empty() || cr.confidence == authlog.ConfidenceCertain) {
+			continue
+		}
+		v.affected = append(v.affected, affected{principal: p})
+		v.show(p.creator.quotes(p.creator.first(), p.creator.last()), "granted as kubernetes-admin with system:masters")
+	}
+	if cr.principal != nil && !cr.creator.empty() {
 		v.first, v.last, v.n = cr.creator.first(), cr.creator.last(), cr.creator.since(0)
-		v.show(cr.creator.quotes(v.first, v.last), "granted as kubernetes-admin with system:masters")
 	}
 	if !b.gone(v, cr) {
 		b.add(v)
@@ -353,7 +362,7 @@ func (b *bench) explains(v *verdict) *verdict {
 			causes = nil // aws-auth is not looked at
 		}
 	case "stale_credentials_loop":
-		causes = []string{"sts_region_disabled", "opt_in_region_global_token", "sts_outage", "sts_throttled_cluster"}
+		causes = []string{"sts_region_disabled", "opt_in_region_global_token", "sts_outage", "sts_throttled_cluster", "credential_probe"}
 	case "opt_in_region_global_token", "sts_throttled_cluster":
 		causes = []string{"sts_region_disabled", "sts_outage"}
 	case "credential_probe":

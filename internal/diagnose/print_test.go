@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
@@ -24,7 +25,11 @@ func all(in *incident, m *diagnose.Machine) []authlog.Diagnosis {
 		}
 	}
 	if in.ask != "" {
-		list = append(list, m.Ask(in.cluster, in.ask, in.through.Add(-windowAsked), in.through)...)
+		for _, d := range m.Ask(in.cluster, in.ask, in.through.Add(-windowAsked), in.through) {
+			if !slices.ContainsFunc(list, func(e authlog.Diagnosis) bool { return e.ID == d.ID }) {
+				list = append(list, d)
+			}
+		}
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -23,57 +24,70 @@ type spans []span
 
 // see counts a sighting of a key. note goes with the latest sighting; it is
 // kept as it is, so it must not be a small part of something large.
-func (s *spans) see(key, note string, m mark, n int64, most int) {
-	for i := range *s {
-		e := &(*s)[i]
-		if e.key != key {
-			continue
-		}
-		e.n += n
-		e.first = earlier(e.first, m)
-		if compareMarks(m, e.last) >= 0 {
-			e.last, e.note = m, note
+func (s *spans) see(key, note string, m mark, most int) {
+	s.merge(span{key: key, note: note, n: 1, first: m, last: m}, most)
+}
+
+// merge joins what was seen of a key with what is known of it.
+func (s *spans) merge(e span, most int) {
+	if old := s.get(e.key); old != nil {
+		old.n += e.n
+		old.first = earlier(old.first, e.first)
+		if compareMarks(e.last, old.last) >= 0 {
+			old.last, old.note = e.last, e.note
 		}
 		return
 	}
-	*s = append(*s, span{key: strings.Clone(key), note: note, n: n, first: m, last: m})
-	if len(*s) > most {
-		oldest := 0
-		for i := range *s {
-			if compareMarks((*s)[i].last, (*s)[oldest].last) < 0 {
-				oldest = i
-			}
-		}
-		*s = slices.Delete(*s, oldest, oldest+1)
+	e.key = strings.Clone(e.key)
+	*s = append(*s, e)
+	if len(*s) <= most {
+		return
 	}
+	oldest := 0
+	for i := range *s {
+		if compareMarks((*s)[i].last, (*s)[oldest].last) < 0 {
+			oldest = i
+		}
+	}
+	*s = slices.Delete(*s, oldest, oldest+1)
 }
 
 // get returns the span of a key, or nil.
-func (s spans) get(key string) *span {
-	for i := range s {
-		if s[i].key == key {
-			return &s[i]
+func (s *spans) get(key string) *span {
+	for i := range *s {
+		if (*s)[i].key == key {
+			return &(*s)[i]
 		}
 	}
 	return nil
 }
 
 // newest lists the spans seen last at or after a second, latest first.
-func (s spans) newest(since int64) spans {
-	var out spans
-	for i := range s {
-		if secondOf(s[i].last) >= since {
-			out = append(out, s[i])
+func (s *spans) newest(since int64) []span {
+	var out []span
+	for _, e := range *s {
+		if secondOf(e.last) >= since {
+			out = append(out, e)
 		}
 	}
-	slices.SortFunc(out, func(a, b span) int { return compareMarks(b.last, a.last) })
+	slices.SortFunc(out, func(a, b span) int {
+		return cmp.Or(compareMarks(b.last, a.last), strings.Compare(a.key, b.key))
+	})
 	return out
 }
 
-func (s spans) keys() []string {
+func (s *spans) last() mark {
+	var m mark
+	for i := range *s {
+		m = later(m, (*s)[i].last)
+	}
+	return m
+}
+
+func keysOf(list []span) []string {
 	var keys []string
-	for i := range s {
-		keys = append(keys, s[i].key)
+	for i := range list {
+		keys = append(keys, list[i].key)
 	}
 	return keys
 }
@@ -179,11 +193,3 @@ func (i *instance) clone() *instance {
 type sightings struct{ spans }
 
 func (s *sightings) clone() *sightings { return &sightings{slices.Clone(s.spans)} }
-
-func (s spans) last() mark {
-	var m mark
-	for i := range s {
-		m = later(m, s[i].last)
-	}
-	return m
-}

@@ -82,7 +82,7 @@ var sentences = map[string]func(*verdict, *cluster) string{
 			v.subject, v.about.oldID, v.about.newID, v.times(), v.when())
 	},
 	"principal_renamed": func(v *verdict, _ *cluster) string {
-		s := fmt.Sprintf("%s has an access entry, but under another ARN", v.subject)
+		s := v.subject + " has an access entry, but under another ARN"
 		if v.about.otherARN != "" {
 			s += " (in lower case: " + v.about.otherARN + ")"
 		}
@@ -100,8 +100,8 @@ var sentences = map[string]func(*verdict, *cluster) string{
 	},
 
 	"node_role_unmapped": func(v *verdict, _ *cluster) string {
-		s := fmt.Sprintf("Nodes with the role %s cannot join (%s): it is not mapped. Denied %s since %s.",
-			v.subject, strings.Join(v.nodes(), ", "), v.times(), v.when())
+		s := fmt.Sprintf("Nodes with the role %s cannot join: it is not mapped. Denied %s since %s%s.",
+			v.subject, v.times(), v.when(), v.named())
 		if v.before != (mark{}) {
 			s += " It was granted until " + clockTime(v.before) + "."
 		}
@@ -224,7 +224,11 @@ var sentences = map[string]func(*verdict, *cluster) string{
 		return "The creator of the cluster, " + v.about.otherARN + ", seems to be gone: its permission set now has the role " + v.about.person + "."
 	},
 	"creator_without_access": func(v *verdict, _ *cluster) string {
-		return fmt.Sprintf("%s created the cluster (%s) and is not mapped: denied %s since %s.", v.subject, orElse(v.about.source, "as told"), v.times(), v.when())
+		how := "created the cluster (" + orElse(v.about.source, "as told") + ")"
+		if v.about.source == sourceLog {
+			how = "likely created the cluster (it was let in as kubernetes-admin)"
+		}
+		return fmt.Sprintf("%s %s and is not mapped: denied %s since %s.", v.subject, how, v.times(), v.when())
 	},
 	"not_seen_here": func(v *verdict, c *cluster) string {
 		s := fmt.Sprintf("%s was not denied on %s between %s and %s.", v.subject, orElse(c.id.Name, "this cluster"), clockTime(v.first), clockTime(v.last))
@@ -236,7 +240,9 @@ var sentences = map[string]func(*verdict, *cluster) string{
 		}
 		return s
 	},
-	"log_gap": func(v *verdict, _ *cluster) string { return "No line of the authenticator since " + clockTime(v.last) + "." },
+	"log_gap": func(v *verdict, _ *cluster) string {
+		return "No line of the authenticator since " + clockTime(v.last) + "."
+	},
 	"logging_disabled": func(_ *verdict, _ *cluster) string {
 		return "The authenticator log of the cluster is off: nothing can be said about who is denied."
 	},
@@ -247,6 +253,14 @@ func (v *verdict) harm() string {
 		return "Nobody was denied since, so far."
 	}
 	return many(int64(len(v.affected)), "principal was", "principals were") + " denied since."
+}
+
+// named lists the nodes where they are known.
+func (v *verdict) named() string {
+	if nodes := v.nodes(); len(nodes) > 0 {
+		return " (" + strings.Join(nodes, ", ") + ")"
+	}
+	return ""
 }
 
 // nodes are the sessions of the verdict's principals, some of them.
@@ -267,8 +281,9 @@ func kindHint(p *principal) string {
 		return " A service-linked role cannot have an access entry."
 	case authlog.PrincipalFederatedUser:
 		return " A federated user cannot have an access entry; a role can."
+	default:
+		return ""
 	}
-	return ""
 }
 
 func orElse(s, instead string) string {
