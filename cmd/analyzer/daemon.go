@@ -160,7 +160,8 @@ func sourceConfig(s *config.Source, l *config.Limits, region string) source.Conf
 func tailConfig(t *config.Tail) pipeline.Config {
 	pc := pipeline.Config{
 		Interval:      time.Duration(t.Interval),
-		Settle:        time.Duration(t.Settle),
+		SettleMin:     time.Duration(t.Settle.Min),
+		SettleMax:     time.Duration(t.Settle.Max),
 		Discovery:     time.Duration(t.Discovery),
 		Lookback:      time.Duration(t.Lookback),
 		Step:          time.Duration(t.Step),

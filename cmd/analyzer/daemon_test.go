@@ -204,7 +204,7 @@ func TestKilledAtAnyMomentNoDenialIsLostOrDoubled(t *testing.T) {
 	dir := t.TempDir()
 	cfg := filepath.Join(dir, "analyzer.yml")
 	text := `
-tail: {interval: 1s, settle: 5s, lookback: 1h, step: 10m, discovery: 10s, sweep: {after: [10s], interval: 1s}}
+tail: {interval: 1s, settle: {min: 5s, max: 5s}, lookback: 1h, step: 10m, discovery: 10s, sweep: {after: [10s], interval: 1s}}
 limits: {start_query_rate: 10, get_results_rate: 10, describe_rate: 10}
 storage: {path: ` + filepath.Join(dir, "analyzer.db") + `}
 `

@@ -91,7 +91,7 @@ func demoConfig(demo *awssim.Demo, dir string) *config.Config {
 		cfg.Sources = append(cfg.Sources, config.Source{Regions: []string{s.Region}, RoleARN: s.RoleARN, ExternalID: s.ExternalID})
 	}
 	cfg.Tail.Interval = config.Duration(2 * time.Second)
-	cfg.Tail.Settle = config.Duration(3 * time.Minute)
+	cfg.Tail.Settle.Max = config.Duration(3 * time.Minute)
 	cfg.Tail.Lookback = config.Duration(7 * time.Hour)
 	cfg.Tail.Step = config.Duration(7 * time.Hour)
 	cfg.Limits.StartQueryRate, cfg.Limits.GetResultsRate, cfg.Limits.DescribeRate = 10, 10, 10

@@ -46,12 +46,19 @@ type Clusters struct {
 
 // Tail says how the log is followed; docs/architecture.md draws it.
 type Tail struct {
-	Interval  Duration `yaml:"interval"`  // between two windows of one log group
-	Settle    Duration `yaml:"settle"`    // how long a second is read again with every window, for late lines
+	Interval  Duration `yaml:"interval"` // between two windows of one log group
+	Settle    Settle   `yaml:"settle"`
 	Discovery Duration `yaml:"discovery"` // between two listings of log groups
 	Lookback  Duration `yaml:"lookback"`  // how much history a newly found cluster is read with
 	Step      Duration `yaml:"step"`      // the longest window while catching up
 	Sweep     Sweep    `yaml:"sweep"`
+}
+
+// Settle bounds how long a second is read again with every window, for lines
+// that come late. Within the bounds it follows how late they were.
+type Settle struct {
+	Min Duration `yaml:"min"`
+	Max Duration `yaml:"max"`
 }
 
 // Sweep reads every second once more for lines that came even later.
@@ -83,7 +90,7 @@ func Default() *Config {
 		Sources: []Source{{}},
 		Tail: Tail{
 			Interval:  Duration(time.Minute),
-			Settle:    Duration(2 * time.Minute),
+			Settle:    Settle{Min: Duration(time.Minute), Max: Duration(5 * time.Minute)},
 			Discovery: Duration(10 * time.Minute),
 			Lookback:  Duration(24 * time.Hour),
 			Step:      Duration(time.Hour),

@@ -50,13 +50,14 @@ func validateSource(s *Source, key string, d *decoder) {
 
 func validateTail(t *Tail, d *decoder) {
 	d.atLeast("tail.interval", t.Interval, time.Second)
-	d.atLeast("tail.settle", t.Settle, time.Second)
+	d.atLeast("tail.settle.min", t.Settle.Min, time.Second)
+	d.atLeast("tail.settle.max", t.Settle.Max, time.Duration(t.Settle.Min))
 	d.atLeast("tail.discovery", t.Discovery, time.Second)
 	d.atLeast("tail.lookback", t.Lookback, time.Minute)
 	d.atLeast("tail.step", t.Step, time.Minute)
 	d.atLeast("tail.sweep.interval", t.Sweep.Interval, time.Second)
 	for i, age := range t.Sweep.After {
-		d.atLeast(fmt.Sprintf("tail.sweep.after[%d]", i), age, time.Duration(t.Settle))
+		d.atLeast(fmt.Sprintf("tail.sweep.after[%d]", i), age, time.Duration(t.Settle.Max))
 	}
 }
 

@@ -130,7 +130,7 @@ func begin(t *testing.T, path string, c *cloud, change func(*pipeline.Config)) *
 		t.Fatal(err)
 	}
 	cfg := pipeline.Config{
-		Interval: time.Minute, Settle: 2 * time.Minute, Discovery: 10 * time.Minute, Lookback: time.Hour, Step: time.Hour,
+		Interval: time.Minute, SettleMin: time.Minute, SettleMax: 2 * time.Minute, Discovery: 10 * time.Minute, Lookback: time.Hour, Step: time.Hour,
 		Sweeps: []time.Duration{15 * time.Minute, time.Hour}, SweepInterval: 10 * time.Minute,
 		Now: func() time.Time { return c.now },
 	}

@@ -25,6 +25,7 @@ func (t *Tail) Cycle(ctx context.Context) (behind bool) {
 	if ctx.Err() != nil {
 		return false
 	}
+	t.settle.age()
 	t.report(faults)
 	return len(faults) == 0 && t.behind()
 }
@@ -102,7 +103,7 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 	if err != nil {
 		return err
 	}
-	b := authlog.Batch{Seen: seen, Cursors: j.read(p, now, &t.cfg)}
+	b := authlog.Batch{Seen: seen, Cursors: j.read(p, now.Add(-t.settle.value()).Truncate(time.Second))}
 	events := findings(&j.join, &b, p.Lines, keys)
 	if len(b.Seen) == 0 && len(b.Cursors) == 0 {
 		return nil
@@ -115,7 +116,8 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 			t.lanes[c.Cluster] = withCursor(lanes, c, lanes[0].group, &t.cfg)
 		}
 	}
-	t.count(events, now, now.Sub(j.To) < t.cfg.Settle)
+	t.count(events)
+	t.measure(events, now, j)
 	t.log.Debug().Time("from", p.From).Time("through", p.Through).Int("lines", len(p.Lines)).
 		Int("denials", len(b.Denials)).Int("groups", len(p.Targets)).Msg("page saved")
 	return nil
@@ -127,7 +129,7 @@ func (t *Tail) behind() bool {
 	for _, lanes := range t.lanes {
 		for _, l := range lanes {
 			from, to, more, ok := l.window(now, &t.cfg)
-			late := l.role == tailing && to.Sub(from) > t.cfg.Settle+t.cfg.Interval
+			late := l.role == tailing && to.Sub(from) > t.settle.value()+t.cfg.Interval
 			if ok && (more || late || l.role == backfill) {
 				return true
 			}

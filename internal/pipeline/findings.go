@@ -67,9 +67,8 @@ func sample(ev *authlog.Event, id authlog.ID, code string) authlog.Sample {
 	}
 }
 
-// count tells the metrics of lines that were saved. Lateness is observed only
-// where the window ended at the present: while catching up it says nothing.
-func (t *Tail) count(fresh []counted, now time.Time, present bool) {
+// count tells the metrics of lines that were saved.
+func (t *Tail) count(fresh []counted) {
 	for i := range fresh {
 		c := &fresh[i]
 		m := t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region)
@@ -77,8 +76,24 @@ func (t *Tail) count(fresh []counted, now time.Time, present bool) {
 		if c.kind == authlog.KindDenied {
 			m.Denial(c.reason)
 		}
-		if present {
-			m.Late(now.Sub(c.time))
+	}
+}
+
+// measure learns from fresh lines how late CloudWatch shows them. A window
+// that does not reach the present says nothing of that, but what a sweep finds
+// came after its second had settled.
+func (t *Tail) measure(fresh []counted, now time.Time, j *job) {
+	present := j.role == tailing && now.Sub(j.To) < t.cfg.Interval
+	for i := range fresh {
+		c := &fresh[i]
+		switch {
+		case present:
+			t.settle.observe(now.Sub(c.time))
+		case j.role == sweeping:
+			t.settle.straggler()
+		default:
+			continue
 		}
+		t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region).Late(now.Sub(c.time))
 	}
 }

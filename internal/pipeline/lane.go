@@ -130,11 +130,12 @@ func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, more, ok 
 }
 
 // advanced is the lane's cursor after everything before through was read.
-func (l *lane) advanced(through, now time.Time, cfg *Config) authlog.Cursor {
+// Seconds after settled are to be read again.
+func (l *lane) advanced(through, settled time.Time) authlog.Cursor {
 	c := l.Cursor
 	c.Through = latest(c.Through, through)
 	if l.role == tailing {
-		through = earliest(through, now.Add(-cfg.Settle).Truncate(time.Second))
+		through = earliest(through, settled)
 	}
 	c.Watermark = latest(c.Watermark, through)
 	c.Done = l.role == backfill && !c.Watermark.Before(c.End)

@@ -45,7 +45,8 @@ type Store interface {
 // Config are the settings of a Tail.
 type Config struct {
 	Interval  time.Duration // between two windows
-	Settle    time.Duration // how long a second is read again with every window
+	SettleMin time.Duration // how long a second is read again with every window:
+	SettleMax time.Duration // between these, by how late lines were
 	Discovery time.Duration // between two listings of log groups
 	Lookback  time.Duration // how much history a new cluster is read with
 	Step      time.Duration // the longest window while catching up
@@ -69,6 +70,7 @@ type Tail struct {
 
 	shard  authlog.Shard // zero until the account is known
 	lanes  map[authlog.Cluster][]*lane
+	settle *settling
 	listed time.Time // last discovery
 }
 
@@ -82,6 +84,7 @@ func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Li
 	return &Tail{
 		cfg: cfg, src: src, store: store, lines: lines, reader: reader, health: health, name: name,
 		log: log.With().Str("shard", name).Logger(), lanes: map[authlog.Cluster][]*lane{},
+		settle: newSettling(cfg.SettleMin, cfg.SettleMax),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 // A job is one window and the lanes it moves forward.
 type job struct {
 	authlog.Window
+	role  role // of all its lanes
 	lanes map[authlog.Cluster]*lane
 	done  map[streamKey]time.Time // up to where each stream was read
 	join  rules.Joiner            // over the pages, which go forward in time
@@ -20,9 +21,10 @@ type streamKey struct {
 	stream  string
 }
 
-func newJob(from, to time.Time) *job {
+func newJob(r role, from, to time.Time) *job {
 	return &job{
 		Window: authlog.Window{From: from, To: to},
+		role:   r,
 		lanes:  map[authlog.Cluster]*lane{},
 		done:   map[streamKey]time.Time{},
 	}
@@ -31,7 +33,10 @@ func newJob(from, to time.Time) *job {
 // plan gathers the lanes that want the same span into one job each, so that
 // one query serves many log groups. A job holds a cluster once.
 func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
-	type span struct{ from, to int64 }
+	type span struct {
+		role     role
+		from, to int64
+	}
 	var jobs []*job
 	bySpan := map[span][]*job{}
 	for _, l := range lanes {
@@ -39,7 +44,7 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 		if !ok {
 			continue
 		}
-		key := span{from.Unix(), to.Unix()}
+		key := span{l.role, from.Unix(), to.Unix()}
 		var j *job
 		for _, other := range bySpan[key] {
 			if other.lanes[l.Cluster] == nil {
@@ -48,7 +53,7 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 			}
 		}
 		if j == nil {
-			j = newJob(from, to)
+			j = newJob(l.role, from, to)
 			jobs = append(jobs, j)
 			bySpan[key] = append(bySpan[key], j)
 		}
@@ -59,7 +64,8 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 }
 
 // read notes that the page was read, and returns the cursors that move.
-func (j *job) read(p *authlog.Page, now time.Time, cfg *Config) []authlog.Cursor {
+// Seconds after settled stay open in the lanes that follow the log.
+func (j *job) read(p *authlog.Page, settled time.Time) []authlog.Cursor {
 	var moved []authlog.Cursor
 	for _, target := range p.Targets {
 		for _, s := range target.Streams {
@@ -74,7 +80,7 @@ func (j *job) read(p *authlog.Page, now time.Time, cfg *Config) []authlog.Cursor
 				through = t // zero where the stream was not read yet
 			}
 		}
-		if c := l.advanced(through, now, cfg); c.Through.After(l.Through) || c.Watermark.After(l.Watermark) {
+		if c := l.advanced(through, settled); c.Through.After(l.Through) || c.Watermark.After(l.Watermark) {
 			moved = append(moved, c)
 		}
 	}

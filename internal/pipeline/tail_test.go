@@ -255,3 +255,43 @@ func TestCatchingUpGoesInSteps(t *testing.T) {
 		t.Errorf("read through %v, want %v", end, noon)
 	}
 }
+
+func TestWindowsFollowHowLateLinesAre(t *testing.T) {
+	c := newCloud(8)
+	c.addGroup(alpha, noon.Add(-time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-time.Hour)})
+	fill := func(late time.Duration) {
+		for i := range 1200 {
+			at := c.now.Add(time.Duration(i) * time.Second)
+			c.put(alpha, "authenticator-a", granted(i, at), at, late)
+		}
+	}
+	l := begin(t, dbPath(t), c, func(cfg *pipeline.Config) {
+		cfg.SettleMin, cfg.SettleMax = 30*time.Second, 5*time.Minute
+		cfg.Sweeps = []time.Duration{15 * time.Minute}
+	})
+	defer l.end(t)
+	span := func() time.Duration { w := c.asked[len(c.asked)-1]; return w.To.Sub(w.From) }
+
+	l.cycles(t, c, 2)
+	if got := span(); got < 5*time.Minute {
+		t.Errorf("a window of %v before anything was measured", got)
+	}
+	fill(time.Second)
+	l.cycles(t, c, 15)
+	if got := span(); got > 3*time.Minute {
+		t.Errorf("a window of %v although lines come at once", got)
+	}
+	at := c.now.Add(-time.Minute)
+	for i := range 5 {
+		c.put(alpha, "authenticator-a", denied(i, at), at, 10*time.Minute)
+	}
+	l.cycles(t, c, 60)
+	if got := l.denials(t); len(got) != 5 {
+		t.Fatalf("%d denials, want the 5 stragglers", len(got))
+	}
+	fill(100 * time.Second)
+	l.cycles(t, c, 15)
+	if got := span(); got < 3*time.Minute {
+		t.Errorf("a window of %v although lines come late", got)
+	}
+}
