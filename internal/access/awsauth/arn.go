@@ -26,7 +26,7 @@ var (
 
 // arnFault finds the first fault, or nil. Case is never one.
 func arnFault(arn string, o *Options) *fault {
-	for _, check := range [...]func(string, *Options) *fault{unseen, leftPlaceholder, wildcard, unusual, structure} {
+	for _, check := range [...]func(string, *Options) *fault{leftPlaceholder, unseen, wildcard, unusual, structure} {
 		if f := check(arn, o); f != nil {
 			return f
 		}

@@ -161,8 +161,19 @@ func (it *itemLint) duplicateKeys() {
 		at := it.c.lines.offset(k.Line, k.Column)
 		it.add(f, it.p, at, at+len(k.Value))
 		if name == arnKey(it.section) {
+			it.overwritten()
 			return // the other keys are doubled for the same reason
 		}
+	}
+}
+
+// overwritten remembers the items that another one took the place of.
+func (it *itemLint) overwritten() {
+	parts := drafts(it.c, it.section)
+	for _, d := range parts[:len(parts)-1] {
+		d.item, d.lost = it.index, it.l.last()
+		d.arn.base = it.p.offset(it.start())
+		it.l.entries = append(it.l.entries, d)
 	}
 }
 

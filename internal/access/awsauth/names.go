@@ -22,8 +22,13 @@ func knownTemplate(t string) bool {
 func (it *itemLint) username(fields map[string]json.RawMessage) {
 	name := it.e.username
 	if name == "" {
-		if it.reported() && !it.hasKey(fields, "username") {
-			return
+		if it.reported() && it.l.last().Severity == SeverityError && !it.hasKey(fields, "username") {
+			return // an item that is wrong anyway
+		}
+		for key, raw := range fields {
+			if _, text := anyOf(raw).(string); strings.EqualFold(key, "username") && !text {
+				return // its type is wrong, and was reported
+			}
 		}
 		mended := it.e
 		mended.username = usernameFor(it.e.arn.s)
@@ -81,7 +86,7 @@ func (it *itemLint) groups() {
 		p := it.compose(c.index(i).scalar(g))
 		it.templates(p)
 		bad := strings.IndexFunc(g, hidden)
-		if bad < 0 && g != "" {
+		if bad < 0 {
 			continue
 		}
 		f := Finding{Code: CodeBadGroup, Severity: SeverityWarning, Wrong: strconv.Quote(g), Message: "this is no name of a group", Effect: "no binding has a group of this name"}

@@ -62,6 +62,9 @@ func NearestTo(data map[string]string, arn string, o Options) *Nearest {
 
 // nearest tries each way to be nearly right, the surest first.
 func (l *linter) nearest(arn string) *Nearest {
+	for i := range l.entries {
+		l.entries[i].judge()
+	}
 	for _, like := range [...]func(have, want string, e *entry) (code, message string){lostItem, sameCorrected, samePath, sameName, samePermissionSet, nearlySpelt} {
 		for i := range l.entries {
 			e := &l.entries[i]
@@ -94,18 +97,28 @@ func differ(have, want string) (Span, Span) {
 }
 
 func lostItem(have, want string, e *entry) (string, string) {
-	if e.lost == nil || !strings.EqualFold(have, want) && !strings.EqualFold(correct(have, &Options{}), want) {
+	if e.lost == nil || !strings.EqualFold(have, want) && !strings.EqualFold(e.fixed, want) {
 		return "", ""
 	}
 	return e.lost.Code, "the item is there and is lost: " + e.lost.Message
 }
 
-func sameCorrected(have, want string, _ *entry) (string, string) {
-	f := arnFault(have, &Options{})
-	if f == nil || !strings.EqualFold(correct(have, &Options{}), want) {
+func sameCorrected(_, want string, e *entry) (string, string) {
+	if e.fault == nil || !strings.EqualFold(e.fixed, want) {
 		return "", ""
 	}
-	return f.code, f.message
+	return e.fault.code, e.fault.message
+}
+
+// judge finds once what is wrong with the ARN by itself, whatever the cluster.
+func (e *entry) judge() {
+	if e.judged {
+		return
+	}
+	e.judged = true
+	if e.fault = arnFault(e.arn.s, &Options{}); e.fault != nil {
+		e.fixed = correct(e.arn.s, &Options{})
+	}
 }
 
 // samePath finds a user that is written without its path, or with another.

@@ -52,6 +52,8 @@ func distance(a, b string, limit int) int {
 	if len(a)-len(b) > limit || len(b)-len(a) > limit {
 		return limit + 1
 	}
+	head := commonPrefix(a, b)
+	a, b = a[head:], b[head:]
 	prev := make([]int, len(b)+1)
 	for j := range prev {
 		prev[j] = j

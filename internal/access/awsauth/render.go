@@ -120,13 +120,16 @@ func (r *Report) github() string {
 		f := &r.Findings[i]
 		text := f.Message + ". Effect: " + f.Effect
 		if f.Corrected != "" {
-			text += "\nInstead:\n" + f.Corrected
+			text += "\nInstead:"
+			for line := range strings.Lines(f.Corrected) {
+				text += "\n" + printable(strings.TrimRight(line, "\n"))
+			}
 		}
 		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,endColumn=%d,title=%s::%s\n",
-			githubLevel(f.Severity), property.Replace(r.name()), f.Line, f.Column, f.EndColumn, property.Replace(f.Code), message.Replace(text))
+			githubLevel(f.Severity), property.Replace(printable(r.name())), f.Line, f.Column, f.EndColumn, property.Replace(f.Code), message.Replace(text))
 	}
 	for _, l := range r.LockedOut {
-		fmt.Fprintf(&b, "::error file=%s,title=would lock out::%s\n", property.Replace(r.name()), message.Replace(l.Principal+" got in lately and would be denied"))
+		fmt.Fprintf(&b, "::error file=%s,title=would lock out::%s\n", property.Replace(printable(r.name())), message.Replace(l.Principal+" got in lately and would be denied"))
 	}
 	return b.String()
 }

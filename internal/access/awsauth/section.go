@@ -16,6 +16,9 @@ type entry struct {
 	arn      placed
 	username string
 	groups   []string
+	fixed    string // the ARN without its faults; empty where it has none or they cannot be mended
+	fault    *fault
+	judged   bool
 	lost     *Finding // why the authenticator does not have it, if so; a copy
 }
 
@@ -186,10 +189,8 @@ func (l *linter) accounts() {
 }
 
 func (l *linter) accountFault(p placed, c cursor, i int, account string) {
-	at := 0
-	if c.node != nil {
-		at = c.lines.offset(c.node.Line, c.node.Column)
-	}
+	v := c.scalar(account)
+	at := v.offset(0)
 	f := Finding{
 		Code: CodeBadAccount, Section: MapAccounts, Item: i, Wrong: strconv.Quote(account),
 		Message: accountMessage(account), Effect: "matches nobody",

@@ -96,7 +96,7 @@ func repair(in lines) []change {
 	return nil
 }
 
-type lineRule func(in lines, i int, line string) (mended, message string)
+type lineRule func(at layout, line string) (mended, message string)
 
 func tryRules(in lines, good func(string) bool) []change {
 	rules := []lineRule{blankIndent, missingBlank, unquoted, unclosed, missingDash}
@@ -116,11 +116,13 @@ func tryRules(in lines, good func(string) bool) []change {
 // apply runs the rules over each line, one after the other.
 func apply(in lines, rules []lineRule) []change {
 	var changes []change
+	at := layout{dash: -1, gap: 2}
 	for i := range in.start {
 		old := in.line(i)
+		at.see(old)
 		mended, message := old, ""
 		for _, rule := range rules {
-			if next, why := rule(in, i, mended); next != mended {
+			if next, why := rule(at, mended); next != mended {
 				mended = next
 				if message == "" {
 					message = why
@@ -168,7 +170,7 @@ func isYAML(text string) bool {
 	return err == nil
 }
 
-// isItems says whether each item is a mapping with an ARN.
+// isItems says whether each item is a mapping with one ARN.
 func isItems(text string) bool {
 	doc, err := toJSON(text)
 	if err != nil {
@@ -190,11 +192,13 @@ func isItems(text string) bool {
 			return false
 		}
 	}
-	return len(items) > 0
+	return len(items) > 0 && len(items) == len(arnLine.FindAllString(text, -1))
 }
 
+var arnLine = regexp.MustCompile(`(?im)^[ \t]*(-\s+)?["']?(rolearn|userarn)["']?\s*:`)
+
 // blankIndent replaces what is no blank in the indentation of a line.
-func blankIndent(in lines, i int, line string) (string, string) {
+func blankIndent(at layout, line string) (string, string) {
 	body := strings.TrimLeftFunc(line, hidden)
 	indent := line[:len(line)-len(body)]
 	if strings.Trim(indent, " ") == "" || body == "" {
@@ -204,7 +208,7 @@ func blankIndent(in lines, i int, line string) (string, string) {
 	if !strings.Contains(indent, "\t") {
 		message = "a character that is no blank indents this line"
 	}
-	want := expectedIndent(in, i, body)
+	want := at.indent(body)
 	if want < 0 {
 		want = len([]rune(indent))
 	}
@@ -214,7 +218,7 @@ func blankIndent(in lines, i int, line string) (string, string) {
 var keyed = regexp.MustCompile(`(?i)^(\s*(?:-\s+)?)(rolearn|userarn|username|groups|userid)(:)(\S.*)$`)
 
 // missingBlank puts a blank behind the colon of a key.
-func missingBlank(_ lines, _ int, line string) (string, string) {
+func missingBlank(_ layout, line string) (string, string) {
 	m := keyed.FindStringSubmatch(line)
 	if m == nil {
 		return line, ""
@@ -225,7 +229,7 @@ func missingBlank(_ lines, _ int, line string) (string, string) {
 var valued = regexp.MustCompile(`^(\s*(?:-\s+)?(?:\w+:\s+)?)([^\s'"|>\[#-][^#]*?)(\s+#.*|\s*)$`)
 
 // unquoted puts quotes around a value that YAML would read as something else.
-func unquoted(_ lines, _ int, line string) (string, string) {
+func unquoted(_ layout, line string) (string, string) {
 	m := valued.FindStringSubmatch(line)
 	if m == nil || m[1] == "" || !strings.Contains(m[1], ":") && !strings.Contains(m[1], "-") {
 		return line, ""
@@ -244,7 +248,7 @@ func unquoted(_ lines, _ int, line string) (string, string) {
 }
 
 // unclosed closes a quote that is open at the end of the line.
-func unclosed(_ lines, _ int, line string) (string, string) {
+func unclosed(_ layout, line string) (string, string) {
 	for _, q := range [...]string{`"`, `'`} {
 		i := strings.Index(line, q)
 		if i > 0 && strings.Count(line, q)%2 == 1 && (line[i-1] == ' ' || line[i-1] == '\t') {
@@ -258,54 +262,60 @@ func unclosed(_ lines, _ int, line string) (string, string) {
 }
 
 // missingDash begins an item where an ARN stands as far left as the dashes.
-func missingDash(in lines, i int, line string) (string, string) {
+func missingDash(at layout, line string) (string, string) {
 	body := strings.TrimLeft(line, " ")
 	m := keyedLine.FindStringSubmatch(body)
-	dash := expectedIndent(in, i, "- rolearn:")
-	if m == nil || m[1] != "" || !strings.HasSuffix(strings.ToLower(m[2]), "arn") || dash < 0 || len(line)-len(body) > dash {
+	if m == nil || m[1] != "" || !strings.HasSuffix(strings.ToLower(m[2]), "arn") || at.dash < 0 || len(line)-len(body) > at.dash {
 		return line, ""
 	}
-	return strings.Repeat(" ", dash) + "- " + body, "the dash that begins an item is missing"
+	return strings.Repeat(" ", at.dash) + "- " + body, "the dash that begins an item is missing"
 }
 
 var keyedLine = regexp.MustCompile(`(?i)^(-\s*)?(rolearn|userarn|username|groups|userid|sso)\s*:`)
 
 // reindent moves a line to where its kind belongs.
-func reindent(in lines, i int, line string) (string, string) {
+func reindent(at layout, line string) (string, string) {
 	body := strings.TrimLeft(line, " ")
-	want := expectedIndent(in, i, body)
+	want := at.indent(body)
 	if body == "" || want < 0 || want == len(line)-len(body) {
 		return line, ""
 	}
 	return strings.Repeat(" ", want) + body, fmt.Sprintf("the line is indented by %d, its neighbours by %d", len(line)-len(body), want)
 }
 
-// expectedIndent is how far a line is indented in a well-formed section, to
-// judge by the section's first item; -1 where that cannot be told.
-func expectedIndent(in lines, i int, body string) int {
-	dash := -1
-	gap := 2
-	for j := 0; j <= i; j++ {
-		line := strings.ReplaceAll(in.line(j), "\t", "  ")
-		b := strings.TrimLeft(line, " ")
-		if m := keyedLine.FindStringSubmatch(b); m != nil && m[1] != "" {
-			if dash < 0 {
-				dash = len(line) - len(b)
-			}
-			gap = len(m[1])
-		}
+// layout is how the items of a section are indented, to judge by the first
+// dash and by the last item before a line.
+type layout struct {
+	dash int // where the dashes stand; -1: not known yet
+	gap  int // from there to the keys
+}
+
+// see takes in the next line.
+func (at *layout) see(line string) {
+	line = strings.ReplaceAll(line, "\t", "  ")
+	body := strings.TrimLeft(line, " ")
+	m := keyedLine.FindStringSubmatch(body)
+	if m == nil || m[1] == "" {
+		return
 	}
-	if dash < 0 || strings.HasPrefix(body, "#") {
-		return -1
+	if at.dash < 0 {
+		at.dash = len(line) - len(body)
 	}
+	at.gap = len(m[1])
+}
+
+// indent is how far a line belongs, or -1 where that cannot be told.
+func (at layout) indent(body string) int {
 	m := keyedLine.FindStringSubmatch(body)
 	switch {
+	case at.dash < 0:
+		return -1
 	case m != nil && m[1] != "":
-		return dash
+		return at.dash
 	case m != nil:
-		return dash + gap
+		return at.dash + at.gap
 	case strings.HasPrefix(body, "-"):
-		return dash + gap + 2
+		return at.dash + at.gap + 2
 	}
 	return -1
 }

@@ -58,6 +58,8 @@ func (it *itemLint) wantText(name string, raw json.RawMessage) {
 		effect := "the value is lost"
 		if strings.EqualFold(name, arnKey(it.section)) {
 			effect, it.dropped = "the item is dropped", true
+		} else if strings.EqualFold(name, "username") {
+			effect = it.missing("username", "")
 		}
 		quoted := ""
 		switch v.(type) {
