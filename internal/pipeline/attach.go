@@ -77,9 +77,9 @@ func restream(main *lane, lanes []*lane, now time.Time) []authlog.Cursor {
 		case followed && asleep && own == nil:
 			changed = append(changed, streamCursor(main, s.Name, c.Watermark, c.Watermark))
 			continue
-		case own != nil && own.parked() && asleep:
+		case own != nil && own.resting() && asleep:
 			continue
-		case own != nil && own.parked():
+		case own != nil && own.resting():
 			woken := own.Cursor
 			woken.End = c.Watermark
 			woken.Done = !woken.End.After(woken.Watermark)

@@ -118,6 +118,9 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 	}
 	t.count(events)
 	t.measure(events, now, j)
+	if t.cfg.Saved != nil {
+		t.cfg.Saved(p)
+	}
 	t.log.Debug().Time("from", p.From).Time("through", p.Through).Int("lines", len(p.Lines)).
 		Int("denials", len(b.Denials)).Int("groups", len(p.Targets)).Msg("page saved")
 	return nil
@@ -130,7 +133,7 @@ func (t *Tail) behind() bool {
 		for _, l := range lanes {
 			from, to, more, ok := l.window(now, &t.cfg)
 			late := l.role == tailing && to.Sub(from) > t.settle.value()+t.cfg.Interval
-			if ok && (more || late || l.role == backfill) {
+			if ok && (more || late || l.role == backfill || l.role == past) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
@@ -24,6 +25,7 @@ const (
 	tailing   role = iota // the newest lines, again and again until they have settled
 	sweeping              // everything once more when it is older, for what came late
 	backfill              // one stretch of one stream's past
+	past                  // one stretch of the whole group's past, asked for by a person
 	abandoned             // a sweep that is not configured any more
 )
 
@@ -31,6 +33,7 @@ const (
 	tailLane     = "" // its name is the least, so it sorts first
 	sweepPrefix  = "sweep "
 	streamPrefix = "stream "
+	pastPrefix   = "past "
 )
 
 // newLane puts a cursor to work.
@@ -39,8 +42,10 @@ func newLane(c authlog.Cursor, g authlog.Group, cfg *Config) *lane {
 	switch {
 	case c.Lane == tailLane:
 		l.role = tailing
-	case len(c.Lane) > len(streamPrefix) && c.Lane[:len(streamPrefix)] == streamPrefix:
+	case strings.HasPrefix(c.Lane, streamPrefix):
 		l.role = backfill
+	case strings.HasPrefix(c.Lane, pastPrefix):
+		l.role = past
 	default:
 		l.role = abandoned
 		for _, age := range cfg.Sweeps {
@@ -102,8 +107,12 @@ func streamNames(streams []authlog.Stream) []string {
 
 // reads are the streams that the lane reads.
 func (l *lane) reads() []string {
-	if l.role == sweeping {
+	switch l.role {
+	case sweeping:
 		return l.main.Streams
+	case past:
+		return streamNames(l.alive())
+	case tailing, backfill, abandoned:
 	}
 	return l.Streams
 }
@@ -121,7 +130,7 @@ func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, more, ok 
 		if end.Sub(from) < cfg.SweepInterval {
 			return from, to, false, false
 		}
-	case backfill:
+	case backfill, past:
 		end = l.End
 	case abandoned:
 	}
@@ -142,9 +151,12 @@ func (l *lane) advanced(through, settled time.Time) authlog.Cursor {
 	return c
 }
 
-// parked reports whether the lane only remembers how far a stream was read
-// that nothing is written to any more.
-func (l *lane) parked() bool { return l.role == backfill && !l.End.After(l.Watermark) }
+// resting reports whether the lane has nothing more to read and only remembers
+// what was read: how far a stream that nothing is written to any more, or which
+// stretch of the past.
+func (l *lane) resting() bool {
+	return (l.role == backfill || l.role == past) && !l.End.After(l.Watermark)
+}
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 

@@ -53,6 +53,8 @@ type Config struct {
 	// Sweeps are the ages at which every second is read once more.
 	Sweeps        []time.Duration
 	SweepInterval time.Duration // how much is swept at a time
+	// Saved is told of each page that was saved; nil: nobody.
+	Saved func(*authlog.Page)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }

@@ -295,3 +295,85 @@ func TestWindowsFollowHowLateLinesAre(t *testing.T) {
 		t.Errorf("a window of %v although lines come late", got)
 	}
 }
+
+func TestBackfillReadsThePastOnceAndIsResumed(t *testing.T) {
+	c := newCloud(9)
+	path := dbPath(t)
+	c.addGroup(alpha, noon.Add(-72*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-72 * time.Hour)},
+		authlog.Stream{Name: "authenticator-dead", Created: noon.Add(-72 * time.Hour), LastIngested: noon.Add(-40 * time.Hour)})
+	var want []string
+	granted48 := 0
+	for i := range 400 {
+		at := noon.Add(-time.Duration(i) * 9 * time.Minute) // 60 hours
+		stream := "authenticator-a"
+		if i > 300 {
+			stream = "authenticator-dead"
+		}
+		c.put(alpha, stream, denied(i, at), at, 0)
+		c.put(alpha, stream, granted(i, at), at, 0)
+		if at.Before(noon) && !at.Before(noon.Add(-48*time.Hour)) {
+			want = append(want, denied(i, at))
+			granted48++
+		}
+	}
+	slices.Sort(want)
+
+	l := begin(t, path, c, nil) // has followed the last hour
+	l.cycles(t, c, 2)
+	c.trips = 0.02 // breaks off now and then
+	for range 30 {
+		if err := l.tail.Backfill(t.Context(), noon.Add(-48*time.Hour), noon); err == nil {
+			break
+		}
+		l.end(t)
+		l = begin(t, path, c, nil)
+	}
+	c.trips = 0
+	if left, all := l.tail.Left(); left != 0 || all != 47*time.Hour {
+		t.Errorf("%v of %v left", left, all)
+	}
+	if err := l.tail.Backfill(t.Context(), noon.Add(-48*time.Hour), noon); err != nil { // nothing more
+		t.Error(err)
+	}
+	l.cycles(t, c, 3)
+	got := slices.DeleteFunc(l.denials(t), func(s string) bool { return s == denied(0, noon) })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	l.end(t)
+	if got := grants(t, path); got != granted48+1 {
+		t.Errorf("%d grants counted, want %d", got, granted48+1)
+	}
+}
+
+func TestBackfillAsksOnlyForWhatIsMissing(t *testing.T) {
+	c := newCloud(10)
+	c.addGroup(alpha, noon.Add(-72*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-72 * time.Hour)})
+	l := begin(t, dbPath(t), c, nil)
+	defer l.end(t)
+	at := func(hours int) time.Time { return noon.Add(-time.Duration(hours) * time.Hour) }
+	asked := func(from, to int) (total time.Duration) {
+		c.asked = nil
+		if err := l.tail.Backfill(t.Context(), at(from), at(to)); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range c.asked {
+			total += w.To.Sub(w.From)
+		}
+		return total
+	}
+	for _, step := range []struct {
+		from, to int
+		want     time.Duration
+	}{
+		{30, 20, 10 * time.Hour},
+		{30, 20, 0},
+		{40, 10, 20 * time.Hour}, // around what was read
+		{100, 0, 41 * time.Hour}, // from the group's creation to where the tail began, less what was read
+		{100, 50, 0},
+	} {
+		if got := asked(step.from, step.to); got != step.want {
+			t.Errorf("[-%dh, -%dh): read %v, want %v", step.from, step.to, got, step.want)
+		}
+	}
+}
