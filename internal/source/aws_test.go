@@ -200,8 +200,9 @@ func TestLimitsHoldTheRateOfAllSourcesThatShareThem(t *testing.T) {
 	if n := c.Refusals()["ThrottlingException"]; n > 0 {
 		t.Errorf("%d calls were throttled", n)
 	}
-	// 160 calls, of which a bucketful of 90 goes at once.
-	if took := time.Since(began); took < 70*time.Second/90 {
+	// A bucketful of 90 goes at once, the others take 0.8 s; two buckets would
+	// let all go at once. The limiter's own clock is not exact.
+	if took := time.Since(began); took < 400*time.Millisecond {
 		t.Errorf("160 calls at 90 a second took %s", took)
 	}
 }

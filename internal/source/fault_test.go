@@ -202,7 +202,7 @@ func TestReadSaysWhenItIsThrottledForGood(t *testing.T) {
 }
 
 func TestReadStaysBelowTheQuotaOfQueries(t *testing.T) {
-	c := newCloud(t, slow(5*time.Millisecond), func(w *awssim.World) { w.Limits.Queries = 2 })
+	c := newCloud(t, slow(50*time.Millisecond), func(w *awssim.World) { w.Limits.Queries = 2 })
 	limits := config()
 	limits.MaxConcurrent = 2
 	cfg := config()
@@ -271,6 +271,49 @@ func TestReadGoesOnWhereAWSMatchedMoreThanItGave(t *testing.T) {
 	c.wantAll(t, read(t.Context(), t, s, c.window(t, s, time.Minute)))
 	// 10,000 lines of the first page, and the rest.
 	c.meter.wantQueries(t, map[string]int{"complete": 2})
+}
+
+func TestReadGoesByRowsWhereAWSGivesNoStatistics(t *testing.T) {
+	c := busy(t)
+	cfg := config()
+	cfg.RowLimit = 50
+	stats := regexp.MustCompile(`"statistics":\{[^}]*\},`)
+	s := source.New(c.behind(t, func(_ *http.Request, operation string, _, answer []byte) []byte {
+		if operation == "GetQueryResults" {
+			return stats.ReplaceAll(answer, nil)
+		}
+		return answer
+	}), cfg, c.meter, zerolog.Nop())
+	c.wantAll(t, read(t.Context(), t, s, c.window(t, s, time.Minute)))
+	if c.meter.scanned != 0 {
+		t.Error("the answers had statistics")
+	}
+}
+
+func TestReadAsksForWholeSecondsWithBothEndsIncluded(t *testing.T) {
+	c := busy(t)
+	var asked struct {
+		StartTime, EndTime  int64
+		Limit               int
+		LogGroupIdentifiers []string
+	}
+	s := source.New(c.behind(t, func(_ *http.Request, operation string, body, answer []byte) []byte {
+		if operation == "StartQuery" {
+			if err := json.Unmarshal(body, &asked); err != nil {
+				t.Error(err)
+			}
+		}
+		return answer
+	}), config(), c.meter, zerolog.Nop())
+	w := c.window(t, s, time.Minute)
+	c.wantAll(t, read(t.Context(), t, s, w))
+	if from, to := c.start.Unix(), c.start.Unix()+59; asked.StartTime != from || asked.EndTime != to || asked.Limit != 10_000 {
+		t.Errorf("asked for %+v, want %d to %d, 10,000 rows", asked, from, to)
+	}
+	want := []string{w.Targets[0].Group.ARN, w.Targets[1].Group.ARN, w.Targets[2].Group.ARN}
+	if diff := cmp.Diff(want, asked.LogGroupIdentifiers); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestReadTakesARowThatIsGivenTwiceOnce(t *testing.T) {

@@ -116,7 +116,7 @@ func call[O any](ctx context.Context, s *Source, op string, again func(error) bo
 		out, err := f(ctx)
 		sh := s.known()
 		s.meter.Call(sh.Account, sh.Region, op, err)
-		if err == nil || try == s.cfg.Retries || !(again(err) || s.renewed(err)) {
+		if err == nil || try == s.cfg.Retries || !again(err) && !s.renewed(err) {
 			return out, typed(op, err)
 		}
 		if pause(ctx, jitter(s.cfg.Backoff<<try)) != nil {

@@ -185,6 +185,9 @@ func read(ctx context.Context, t *testing.T, s *source.Source, w authlog.Window)
 func (r *reading) take(t *testing.T, w authlog.Window, page authlog.Page, err error) {
 	t.Helper()
 	r.pages++
+	if !page.Through.Equal(page.Through.Truncate(time.Second)) {
+		t.Errorf("page through %s parts a second", page.Through)
+	}
 	streams := map[authlog.Cluster][]string{}
 	for _, target := range page.Targets {
 		streams[target.Group.Cluster] = append(streams[target.Group.Cluster], target.Streams...)
