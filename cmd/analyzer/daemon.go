@@ -12,12 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eks-authlog/eks-authlog/internal/api"
-	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/config"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
-	"github.com/eks-authlog/eks-authlog/internal/rules"
-	"github.com/eks-authlog/eks-authlog/internal/source"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
 
@@ -53,7 +50,11 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	if d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger()); err != nil {
 		return nil, err
 	}
-	if err = d.addTails(ctx, lines, reader, health); err == nil {
+	f := &fleet{
+		cfg: cfg, store: d.store, lines: lines, reader: reader, meter: reader, health: health,
+		log: log.With().Str("part", "reader").Logger(),
+	}
+	if d.tails, err = f.tails(ctx); err == nil {
 		d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	}
 	if err != nil {
@@ -65,34 +66,6 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	})
 	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())
 	return d, nil
-}
-
-// addTails makes a reader for each region of each source.
-func (d *daemon) addTails(ctx context.Context, lines *metrics.Lines, reader *metrics.Reader, health *pipeline.Health) error {
-	limits := map[string]*source.Limits{}
-	for i := range d.cfg.Sources {
-		s := &d.cfg.Sources[i]
-		regions := s.Regions
-		if len(regions) == 0 {
-			regions = []string{""}
-		}
-		for _, region := range regions {
-			sc := sourceConfig(s, &d.cfg.Limits, region)
-			awscfg, err := source.LoadAWS(ctx, sc)
-			if err != nil {
-				return fmt.Errorf("source %d: %w", i+1, err)
-			}
-			name := shardName(s.RoleARN, awscfg.Region)
-			if limits[name] == nil {
-				limits[name] = source.NewLimits(sc)
-			}
-			sc.Limits = limits[name]
-			log := d.log.With().Str("part", "reader").Logger()
-			src := source.New(awscfg, sc, reader, log)
-			d.tails = append(d.tails, pipeline.NewTail(name, tailConfig(&d.cfg.Tail), src, d.store, lines, reader, health, log))
-		}
-	}
-	return nil
 }
 
 // url is the address to open.
@@ -143,59 +116,4 @@ func (d *daemon) prune(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
-}
-
-func sourceConfig(s *config.Source, l *config.Limits, region string) source.Config {
-	sc := source.Default()
-	sc.Region = region
-	sc.RoleARN, sc.ExternalID, sc.SessionTags = s.RoleARN, s.ExternalID, s.SessionTags
-	sc.Include, sc.Exclude = s.Clusters.Include, s.Clusters.Exclude
-	sc.LinkedAccounts = s.LinkedAccounts
-	sc.MaxConcurrent = l.ConcurrentQueries
-	sc.Rates.StartQuery, sc.Rates.GetResults, sc.Rates.Describe = l.StartQueryRate, l.GetResultsRate, l.DescribeRate
-	sc.QueryTimeout = time.Duration(l.QueryTimeout)
-	return sc
-}
-
-func tailConfig(t *config.Tail) pipeline.Config {
-	pc := pipeline.Config{
-		Interval:      time.Duration(t.Interval),
-		SettleMin:     time.Duration(t.Settle.Min),
-		SettleMax:     time.Duration(t.Settle.Max),
-		Discovery:     time.Duration(t.Discovery),
-		Lookback:      time.Duration(t.Lookback),
-		Step:          time.Duration(t.Step),
-		SweepInterval: time.Duration(t.Sweep.Interval),
-	}
-	for _, age := range t.Sweep.After {
-		pc.Sweeps = append(pc.Sweeps, time.Duration(age))
-	}
-	return pc
-}
-
-// shardName is how a shard is called before its account is known.
-func shardName(roleARN, region string) string {
-	if roleARN == "" {
-		return region
-	}
-	return roleARN + " in " + region
-}
-
-// outcomes are the values of the label outcome.
-func outcomes() []string {
-	names := make([]string, 0, len(authlog.Kinds()))
-	for _, k := range authlog.Kinds() {
-		names = append(names, k.String())
-	}
-	return names
-}
-
-// reasonCodes are the values of the label reason.
-func reasonCodes() []string {
-	all := rules.All()
-	codes := make([]string, len(all))
-	for i := range all {
-		codes[i] = all[i].Code
-	}
-	return codes
 }

@@ -45,7 +45,10 @@ func freeAddress(t *testing.T) string {
 func start(t *testing.T, aws *awssim.Server, address string, args ...string) *child {
 	t.Helper()
 	c := &child{url: "http://" + address, stderr: &strings.Builder{}, exited: make(chan error, 1)}
-	c.cmd = exec.Command(os.Args[0], append(args, "--web.listen-address", address)...) //nolint:noctx // it is killed by the test itself
+	if address != "" {
+		args = append(args, "--web.listen-address", address)
+	}
+	c.cmd = exec.Command(os.Args[0], args...) //nolint:noctx // it is killed by the test itself
 	c.cmd.Stderr = c.stderr
 	c.cmd.Env = []string{
 		asAnalyzer + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"),
@@ -304,5 +307,59 @@ func TestServeRefusesAnAddressThatIsTaken(t *testing.T) {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.ExitCode() != 1 || !strings.Contains(c.stderr.String(), "address already in use") {
 		t.Errorf("ended with %v: %s", err, c.stderr)
+	}
+}
+
+// runChild runs the program to its end and returns its exit status and what it said.
+func runChild(t *testing.T, aws *awssim.Server, args ...string) (int, string) {
+	t.Helper()
+	c := start(t, aws, "", args...)
+	err := <-c.exited
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode(), c.stderr.String()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 0, c.stderr.String()
+}
+
+func TestBackfillReadsHistoryOnce(t *testing.T) {
+	world := awssim.NewWorld(time.Now)
+	group, err := world.Account("111122223333").Region("eu-central-1").CreateLogGroup("/aws/eks/prod/cluster",
+		awssim.GroupOptions{Created: time.Now().Add(-96 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := group.CreateStream("authenticator-0123456789abcdef0123456789abcdef", time.Now().Add(-96*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 72 * 6 {
+		at := time.Now().Add(-time.Duration(i)*10*time.Minute - 5*time.Minute)
+		stream.Put(awssim.Event{Time: at, Message: deniedLine(i, at)})
+	}
+	aws, err := awssim.Start(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aws.Close()
+	dir := t.TempDir()
+	cfg, db := filepath.Join(dir, "analyzer.yml"), filepath.Join(dir, "analyzer.db")
+	text := "tail: {lookback: 1h, step: 6h}\nlimits: {start_query_rate: 10, get_results_rate: 10}\nstorage: {path: " + db + "}\n"
+	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		status, said := runChild(t, aws, "backfill", "--config.file", cfg, "--since", "25h")
+		if status != 0 || !strings.Contains(said, "111122223333/eu-central-1: ") {
+			t.Fatalf("status %d: %s", status, said)
+		}
+		if n := storedDenials(t, db); n != 24*6 {
+			t.Errorf("%d denials, want those of the 24 hours before the last one", n)
+		}
+	}
+	if status, said := runChild(t, aws, "backfill", "--start", "2026-11-02T00:00:00Z", "--end", "2026-11-01T00:00:00Z"); status != 1 || !strings.Contains(said, "would begin") {
+		t.Errorf("a span turned around: status %d: %s", status, said)
 	}
 }

@@ -15,15 +15,9 @@ type serveCmd struct {
 
 // Run is the daemon; it ends with ctx.
 func (c *serveCmd) Run(ctx context.Context, r *run) error {
-	cfg := config.Default()
-	if c.ConfigFile != "" {
-		var err error
-		if cfg, err = config.Load(c.ConfigFile); err != nil {
-			return err
-		}
-	}
-	if cfg.Storage.Path == "" {
-		cfg.Storage.Path = filepath.Join(stateDir(), "analyzer.db")
+	cfg, err := loadConfig(c.ConfigFile)
+	if err != nil {
+		return err
 	}
 	d, err := newDaemon(ctx, cfg, c.Listen, r.log)
 	if err != nil {
@@ -31,6 +25,22 @@ func (c *serveCmd) Run(ctx context.Context, r *run) error {
 	}
 	r.log.Info().Str("address", d.url()).Str("database", cfg.Storage.Path).Int("shards", len(d.tails)).Msg("serving")
 	return d.run(ctx)
+}
+
+// loadConfig reads the file, or takes the defaults when it is not named, and
+// settles where the database is.
+func loadConfig(file string) (*config.Config, error) {
+	cfg := config.Default()
+	if file != "" {
+		var err error
+		if cfg, err = config.Load(file); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Storage.Path == "" {
+		cfg.Storage.Path = filepath.Join(stateDir(), "analyzer.db")
+	}
+	return cfg, nil
 }
 
 // stateDir is where findings are kept: systemd's StateDirectory, else the

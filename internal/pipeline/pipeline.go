@@ -90,6 +90,14 @@ func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Li
 	}
 }
 
+// Name is the shard's name: its account and region once they are known.
+func (t *Tail) Name() string {
+	if t.shard.Account == "" {
+		return t.name
+	}
+	return t.shard.String()
+}
+
 // Run follows the log until ctx is done. Whatever fails is reported and tried
 // again, with the cursor where it was.
 func (t *Tail) Run(ctx context.Context) {
