@@ -52,6 +52,7 @@ type about struct {
 	marker    mark // of the change of aws-auth
 	source    string
 	variant   string
+	creator   string // whom remedies name as the creator of the cluster
 }
 
 // affected is a principal as one verdict sees it.
@@ -188,7 +189,7 @@ func (v *verdict) detail() uint64 {
 	a := &v.about
 	for _, s := range [...]string{
 		a.reason, a.oldID, a.newID, a.otherARN, a.person, a.set, a.instance, a.account, a.endpoint,
-		a.mapper, a.template, a.username, a.caller, a.source, a.variant,
+		a.mapper, a.template, a.username, a.caller, a.source, a.variant, a.creator,
 	} {
 		h.Write([]byte(s))
 		h.Write([]byte{0})
@@ -267,6 +268,10 @@ func (c *cluster) evaluate(cfg *Config, siblings []*cluster) []*verdict {
 	b.creator()
 	b.logs()
 	b.suppress()
+	creator := c.creatorOf()
+	for _, v := range b.all {
+		v.about.creator = creator.arn + " " + string(creator.confidence)
+	}
 	slices.SortFunc(b.all, func(x, y *verdict) int {
 		if n := strings.Compare(x.code, y.code); n != 0 {
 			return n
