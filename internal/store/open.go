@@ -68,7 +68,7 @@ func flock(lock *os.File, path string) error {
 			return fmt.Errorf("lock database %s: %w", path, err)
 		}
 		holder, _ := io.ReadAll(io.LimitReader(lock, 20))
-		return fmt.Errorf("database %s is in use by process %s: stop it, or give each analyzer a path of its own",
+		return fmt.Errorf("database %s is in use by another analyzer (process %s): stop it, or give each a path of its own",
 			path, strings.TrimSpace(string(holder)))
 	}
 	if err := lock.Truncate(0); err != nil {

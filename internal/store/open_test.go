@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/store"
@@ -132,10 +131,7 @@ func TestOpenRefusesLockedDatabase(t *testing.T) {
 func TestOpenRefusesReadOnlyDirectory(t *testing.T) {
 	dir := t.TempDir()
 	if os.Geteuid() == 0 { // modes do not stop root
-		mount(t, dir, "size=1m")
-		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-			t.Skipf("remount read-only: %v", err)
-		}
+		mount(t, dir, "ro")
 	} else if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
@@ -208,17 +204,4 @@ func TestOpenFinishesWhatAnEarlierOpenBegan(t *testing.T) {
 	if got := clusters(t, s, noon.Add(time.Minute)); len(got) != 1 {
 		t.Errorf("got %+v", got)
 	}
-}
-
-// mount puts a file system of limited size on dir, where this process may.
-func mount(t *testing.T, dir, options string) {
-	t.Helper()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
 }

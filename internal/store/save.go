@@ -15,10 +15,10 @@ import (
 // the error satisfies errors.Is(err, authlog.ErrDiskFull).
 //
 // Denials, markers and samples that are stored already are left as they are
-// and are not counted again. Grants have no id: each is counted, so a batch
-// holds only those of lines that were not counted yet. Seen and Cursors
-// replace what was stored for their minute and lane; a cursor that is Done is
-// deleted. A denial's, marker's or sample's time is that of its ID.
+// and are not counted again; their time is that of their ID. Of grants nothing
+// is kept but counts by the hour, so a batch must hold only those that were not
+// counted yet. Seen and Cursors replace what was stored for their minute and
+// lane; a cursor that is Done is deleted.
 func (s *SQLite) Save(ctx context.Context, b authlog.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
