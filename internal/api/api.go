@@ -26,8 +26,8 @@ type Store interface {
 	// Clusters lists every cluster that was ever read, counting the denials of
 	// the 24 hours before now.
 	Clusters(ctx context.Context, now time.Time) ([]authlog.ClusterSummary, error)
-	// Denials lists at most f.Limit denials that f chooses, newest first: in
-	// descending order of their IDs.
+	// Denials lists at most f.Limit denials that f chooses, in descending order
+	// of their IDs, or ascending where f asks for that.
 	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
 }
 
@@ -50,8 +50,8 @@ type Config struct {
 	Now        func() time.Time // nil: time.Now
 }
 
-// New builds the handler of every route. The handler is safe to share and
-// stops nothing when it is dropped.
+// New builds the handler of every route. It is safe to share, and needs no
+// closing.
 func New(cfg Config) *chi.Mux {
 	if cfg.Now == nil {
 		cfg.Now = time.Now

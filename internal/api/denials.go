@@ -17,7 +17,7 @@ const (
 	// A matcher that the store cannot look up is tried on one denial after the
 	// other: scanBatch of them at a time, and at most maxScan for one page.
 	scanBatch = 1000
-	maxScan   = 20_000
+	maxScan   = 10_000
 )
 
 func listDenials(store Store, now func() time.Time) ask {

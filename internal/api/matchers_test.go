@@ -116,7 +116,7 @@ func rare(t *testing.T, n int) (s *service, want []string) {
 }
 
 func TestARareMatchIsFoundThoughOnePageReadsOnlySoMuch(t *testing.T) {
-	s, want := rare(t, 25_000)
+	s, want := rare(t, 11_000)
 	path := "/clusters/prod/denials?limit=7&filter=" + url.QueryEscape(`principal=~".*deploy.*"`)
 	if diff := cmp.Diff(want, pages(t, s, path, func() {})); diff != "" {
 		t.Error(diff)

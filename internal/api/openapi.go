@@ -4,6 +4,7 @@ import (
 	_ "embed" // the document's text
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 )
@@ -19,12 +20,15 @@ func openAPIYAML(*http.Request, query) (document, error) {
 	return document{mediaType: "application/yaml", body: openAPI}, nil
 }
 
-// openAPIJSON panics only when the embedded document is at fault.
+// openAPIJSON converts the document when it is first asked for: that takes a
+// tenth of a second, which not every start should pay.
 func openAPIJSON() ask {
-	body, err := yaml.YAMLToJSON(openAPI)
-	if err != nil {
-		panic(fmt.Errorf("convert the OpenAPI document: %w", err))
+	convert := sync.OnceValues(func() ([]byte, error) { return yaml.YAMLToJSON(openAPI) })
+	return func(*http.Request, query) (document, error) {
+		body, err := convert()
+		if err != nil {
+			return document{}, fmt.Errorf("convert the OpenAPI document: %w", err)
+		}
+		return document{mediaType: "application/json", body: body}, nil
 	}
-	doc := document{mediaType: "application/json", body: body}
-	return func(*http.Request, query) (document, error) { return doc, nil }
 }

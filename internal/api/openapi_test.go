@@ -72,7 +72,12 @@ func checkDocumented(t *testing.T, mux *chi.Mux, req *http.Request, r reply) {
 		checkBody(t, doc.Components.Schemas["Problem"].Value, r.body)
 		return
 	}
-	documented := doc.Paths.Value(route.RoutePattern()).Get.Responses.Status(r.status)
+	item := doc.Paths.Value(route.RoutePattern())
+	if item == nil {
+		t.Errorf("%s is not documented", route.RoutePattern())
+		return
+	}
+	documented := item.Get.Responses.Status(r.status)
 	if documented == nil {
 		t.Errorf("%s: status %d is not documented", route.RoutePattern(), r.status)
 		return

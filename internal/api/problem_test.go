@@ -5,14 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/rs/zerolog"
 
+	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
@@ -105,6 +111,38 @@ func TestAPanicIsA500AndTheServiceLivesOn(t *testing.T) {
 	f.during = nil
 	if r := s.get(t, "/clusters"); r.status != http.StatusOK {
 		t.Errorf("then %d", r.status)
+	}
+}
+
+// brokenHalfway gathers one family that can be written and one that cannot.
+func brokenHalfway() ([]*dto.MetricFamily, error) {
+	one := &dto.Metric{Counter: &dto.Counter{Value: new(1.0)}}
+	kind := dto.MetricType_COUNTER
+	return []*dto.MetricFamily{
+		{Name: new("whole_total"), Type: &kind, Metric: []*dto.Metric{one}},
+		{Name: new("broken_total"), Type: &kind, Metric: []*dto.Metric{one, nil}},
+	}, nil
+}
+
+func TestAPanicWithinAnAnswerBreaksTheConnection(t *testing.T) {
+	log := &logText{}
+	srv := httptest.NewServer(api.New(api.Config{Gatherer: prometheus.GathererFunc(brokenHalfway), Log: zerolog.New(log)}))
+	defer srv.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil {
+		_, err = io.ReadAll(res.Body)
+		err = errors.Join(err, res.Body.Close())
+	}
+	if err == nil {
+		t.Error("a cut answer looks like a whole one")
+	}
+	if !strings.Contains(log.String(), "handler panicked") {
+		t.Errorf("nothing in the log: %s", log)
 	}
 }
 
