@@ -56,13 +56,12 @@ func Run(ctx context.Context, cfg Config, out io.Writer) error {
 		return err
 	}
 	var failed []error
-	for _, name := range cfg.Inputs {
+	for _, name := range r.cfg.Inputs {
 		err := r.input(ctx, name)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var w *writeError
-		if errors.As(err, &w) {
+		if w, ok := errors.AsType[*writeError](err); ok {
 			return w.err
 		}
 		failed = append(failed, err)
@@ -102,7 +101,7 @@ func (r *run) input(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }() // it was only read
 	pieces := &pieces{src: src, numbered: r.cfg.Format == NDJSON}
 	label := ""
 	if len(r.cfg.Inputs) > 1 {

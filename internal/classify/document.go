@@ -15,7 +15,7 @@ import (
 // several) that holds many lines, as the aws command, the console and
 // subscriptions write them, rather than lines that may be JSON each.
 func isDocument(head []byte) bool {
-	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\uFEFF")), " \t\r\n")
+	head = bytes.TrimLeft(head, " \t\r\n")
 	if len(head) == 0 {
 		return false
 	}
@@ -29,8 +29,8 @@ func isDocument(head []byte) bool {
 	}
 	name, _, _ := bytes.Cut(key, []byte(`"`))
 	switch string(name) {
-	case "events", "searchedLogStreams", "nextToken", "nextForwardToken", "nextBackwardToken", // filter-log-events, get-log-events
-		"results", "queryLanguage", "statistics", "status", // get-query-results
+	case "events", // filter-log-events, get-log-events
+		"results", "queryLanguage", // get-query-results
 		"messageType": // a subscription
 		return true
 	}

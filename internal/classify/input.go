@@ -14,7 +14,7 @@ import (
 
 // open opens an input and undoes its packing: what is read from it are lines.
 func open(name string, stdin io.Reader, p *progress) (io.ReadCloser, error) {
-	var file io.ReadCloser = io.NopCloser(stdin)
+	file := io.NopCloser(stdin)
 	if name != Stdin {
 		f, err := os.Open(name)
 		if err != nil {
@@ -24,14 +24,20 @@ func open(name string, stdin io.Reader, p *progress) (io.ReadCloser, error) {
 	}
 	r, closePacked, err := unpack(&counted{file, p})
 	if err != nil {
-		file.Close()
+		_ = file.Close() // the other error says more
 		return nil, fmt.Errorf("read %s: %w", inputName(name), err)
+	}
+	if bytes.HasPrefix(start(r), bom) {
+		_, _ = r.Discard(len(bom)) // what was peeked is there
 	}
 	if isDocument(start(r)) {
 		return source{newDocument(r), file, closePacked}, nil
 	}
 	return source{r, file, closePacked}, nil
 }
+
+// bom is a byte order mark, which Windows puts before a file's first line.
+var bom = []byte("\uFEFF")
 
 func inputName(name string) string {
 	if name == Stdin {
@@ -69,7 +75,7 @@ func unpack(file io.Reader) (*bufio.Reader, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return bufio.NewReaderSize(z, bufferSize), func() { z.Close() }, nil
+		return bufio.NewReaderSize(z, bufferSize), func() { _ = z.Close() }, nil
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

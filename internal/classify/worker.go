@@ -1,9 +1,10 @@
 package classify
 
 import (
+	"bytes"
 	"context"
 	"io"
-	"strings"
+	"unsafe"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/parse"
@@ -49,12 +50,27 @@ func (w *worker) count(c piece) {
 		w.tally.kinds[authlog.KindUnreadable]++
 		return
 	}
-	for text := string(c.text); text != ""; {
-		w.ev.Text, text, _ = strings.Cut(text, "\n")
-		w.ev.Line = authlog.Line{Text: w.ev.Text}
-		parse.Skim(&w.ev)
+	for text := c.text; len(text) > 0; {
+		var line []byte
+		line, text, _ = bytes.Cut(text, newline)
+		if k, ok := parse.Skim(line); ok {
+			w.tally.kinds[k]++
+			continue
+		}
+		w.read(line)
 		w.tally.count(&w.ev)
 	}
+}
+
+// newline ends a line.
+var newline = []byte{'\n'}
+
+// read reads one line whole. The event's text is the piece's own memory, so
+// nothing of it may be kept when the piece is done: a copy of every denied line
+// would cost a third more of processor time.
+func (w *worker) read(line []byte) {
+	w.ev.Line = authlog.Line{Text: unsafe.String(unsafe.SliceData(line), len(line))}
+	parse.Into(&w.ev)
 }
 
 // describe makes the output of a piece.
@@ -65,10 +81,10 @@ func (w *worker) describe(c piece, label string) {
 		return
 	}
 	number := c.number
-	for text := string(c.text); text != ""; number++ {
-		w.ev.Text, text, _ = strings.Cut(text, "\n")
-		w.ev.Line = authlog.Line{Text: w.ev.Text}
-		parse.Into(&w.ev)
+	for text := c.text; len(text) > 0; number++ {
+		var line []byte
+		line, text, _ = bytes.Cut(text, newline)
+		w.read(line)
 		w.wire = appendLine(w.wire, label, number, &w.ev)
 	}
 }

@@ -35,13 +35,13 @@ func BenchmarkLine(b *testing.B) {
 }
 
 func BenchmarkSkim(b *testing.B) {
-	for _, l := range benchLines[:4] {
+	for _, l := range benchLines[:3] {
 		b.Run(l.name, func(b *testing.B) {
-			ev := authlog.Event{Line: authlog.Line{Text: l.text}}
+			line := []byte(l.text)
 			b.ReportAllocs()
-			b.SetBytes(int64(len(l.text)))
+			b.SetBytes(int64(len(line)))
 			for b.Loop() {
-				parse.Skim(&ev)
+				parse.Skim(line)
 			}
 		})
 	}

@@ -9,7 +9,8 @@ import (
 
 // readRow reads a row of a CSV export (Logs Insights, the console): the cell
 // that begins as an entry does is the line, a cell that is a time gives it, all
-// others are passed over. It reports false when s is no such row.
+// others are passed over. An entry has quotes in it, so its cell has them around
+// it. It reports false when s is no such row.
 func readRow(ev *authlog.Event, s string, depth int) bool {
 	if isHeader(s) {
 		ev.Kind = authlog.KindOther
@@ -21,18 +22,19 @@ func readRow(ev *authlog.Event, s string, depth int) bool {
 	for more {
 		var value string
 		var ok bool
+		enclosed := strings.HasPrefix(rest, `"`)
 		if value, rest, more, ok = cell(rest); !ok {
 			whole = false
 		}
 		if t, ok := anyTime(value); ok {
 			at = t
 		}
-		if entry == "" && begins(value) {
+		if entry == "" && enclosed && begins(value) {
 			entry = value
 		}
 		more = more && whole
 	}
-	if entry == "" || entry == s {
+	if entry == "" {
 		return false
 	}
 	found(ev, at)
@@ -45,6 +47,9 @@ func readRow(ev *authlog.Event, s string, depth int) bool {
 
 // isHeader knows the first row of an export, which names its columns.
 func isHeader(s string) bool {
+	if strings.ContainsAny(s, `" =`) {
+		return false
+	}
 	return strings.HasPrefix(s, "@timestamp,") || strings.HasPrefix(s, "@message,") ||
 		strings.HasSuffix(s, ",@message") || s == "timestamp,message"
 }

@@ -33,8 +33,8 @@ func AppendText(dst []byte, ev *authlog.Event) []byte {
 // The keys that logrus does not sort.
 var head = [...]string{"time", "level", "msg", "logrus_error"}
 
-func isHead(key string) bool {
-	switch key {
+func isHead[T string | []byte](key T) bool {
+	switch string(key) {
 	case "time", "level", "msg", "logrus_error":
 		return true
 	}

@@ -50,7 +50,7 @@ func readEntry(ev *authlog.Event, whole bool) {
 		}
 	}
 	if whole && entry && isLevel(ev.Level) && heads&^(1|4|16) == 0 {
-		ev.Kind = kindOf(ev.Msg, ev.Fields)
+		ev.Kind, _ = kindOf(ev.Msg)
 	}
 }
 

@@ -6,59 +6,50 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// kindOf tells what an entry is from its message and checks that it is whole.
-// The level has no say: it differs between versions for the same message.
+// kindOf tells what an entry is from its message, and the key that entries of
+// that kind end with in every version, or "". The level has no say: it differs
+// between versions for the same message.
 //
-// A line can be cut at a blank and still be well formed. Keys are sorted and
-// every version ends the entries that matter with the same keys, so a missing
-// last key shows the cut. So does a missing message: logrus would leave out an
-// empty one, but the authenticator has none.
-func kindOf(msg string, fields []authlog.Field) authlog.Kind {
+// No message of the authenticator is empty. logrus would leave an empty one
+// out, so an entry without a message was cut.
+func kindOf(msg string) (k authlog.Kind, last string) {
 	switch msg {
 	case "":
-		return authlog.KindUnreadable
+		return authlog.KindUnreadable, ""
 	case "access denied", "access denied because ARN is not mapped":
-		return whenWhole(authlog.KindDenied, hasPath(fields))
+		return authlog.KindDenied, "path"
 	case "access granted":
-		return whenWhole(authlog.KindGranted, has(fields, "username"))
+		return authlog.KindGranted, "username"
 	case "STS response":
-		return whenWhole(authlog.KindSTSResponse, has(fields, "userid"))
+		return authlog.KindSTSResponse, "userid"
 	case "unexpected request method", "empty request body", "could not parse request body":
-		return whenWhole(authlog.KindMalformedRequest, hasPath(fields))
+		return authlog.KindMalformedRequest, "path"
 	}
 	if IsMarker(msg) {
-		return authlog.KindMarker
+		return authlog.KindMarker, ""
 	}
-	return authlog.KindOther
+	return authlog.KindOther, ""
 }
 
-func whenWhole(k authlog.Kind, whole bool) authlog.Kind {
-	if whole {
-		return k
+// endsWith reports whether nothing was cut off a text entry whose last key is
+// known. A line cut at a blank is well formed, but logrus sorts the keys: when
+// the last one is there, with only greater ones behind it, so are all others.
+func endsWith(fields []authlog.Field, last string) bool {
+	if last == "" {
+		return true
 	}
-	return authlog.KindUnreadable
-}
-
-func has(fields []authlog.Field, key string) bool {
-	for i := len(fields) - 1; i >= 0; i-- {
-		if fields[i].Key == key {
-			return true
+	for i := len(fields) - 1; i >= 0 && fields[i].Key >= last; i-- {
+		if fields[i].Key == last {
+			return last != "path" || !isCutPath(fields[i].Value)
 		}
 	}
 	return false
 }
 
-// hasPath looks for path=. The authenticator serves one path only, so a part
-// of it is a cut.
-func hasPath(fields []authlog.Field) bool {
+// isCutPath knows a part of the only path that the authenticator serves.
+func isCutPath(v string) bool {
 	const served = "/authenticate"
-	for i := len(fields) - 1; i >= 0; i-- {
-		if fields[i].Key == "path" {
-			v := fields[i].Value
-			return v == served || !strings.HasPrefix(served, v)
-		}
-	}
-	return false
+	return v != served && strings.HasPrefix(served, v)
 }
 
 // IsMarker reports whether a message tells of the access configuration or of
@@ -89,7 +80,7 @@ var markers = [...]string{
 	"Resetting configmap on delete",
 	// Mappings may be stale.
 	"received a watch error",
-	"recieved a watch error",
+	"recieved a watch error", //nolint:misspell // printed so before v0.7.12
 	"Watch channel closed",
 	"Unable to re-establish watch",
 	// An authenticator starts.

@@ -34,17 +34,6 @@ func Into(ev *authlog.Event) {
 	read(ev, trim(ev.Text), 0)
 }
 
-// Skim is Into for a caller that only counts what is no denial. Kind is always
-// the same, and a denied line is read whole; of a grant or an STS response
-// nothing else may be set, which makes Skim several times as fast on these.
-func Skim(ev *authlog.Event) {
-	reset(ev)
-	s := trim(ev.Text)
-	if ev.Kind = skim(s); ev.Kind == authlog.KindUnreadable {
-		read(ev, s, 0)
-	}
-}
-
 func reset(ev *authlog.Event) {
 	ev.Kind = authlog.KindUnreadable
 	ev.Logged = time.Time{}

@@ -32,7 +32,7 @@ func readPlain(ev *authlog.Event, s string) bool {
 //	E1123 21:21:37.585758   24253 reflector.go:227] message
 func klogHeader(s string) int {
 	const shape = "E0000 00:00:00.000000 "
-	if len(s) < len(shape) || !strings.Contains("IWEF", s[:1]) {
+	if len(s) < len(shape) || klogLevel(s[0]) == "" {
 		return 0
 	}
 	for i := 1; i < len(shape); i++ {
@@ -48,6 +48,7 @@ func klogHeader(s string) int {
 	return len(s) - len(msg)
 }
 
+// klogLevel is the level that a klog header begins with, or "".
 func klogLevel(c byte) string {
 	switch c {
 	case 'I':
@@ -56,8 +57,10 @@ func klogLevel(c byte) string {
 		return "warning"
 	case 'E':
 		return "error"
+	case 'F':
+		return "fatal"
 	}
-	return "fatal"
+	return ""
 }
 
 // isTraceback knows the lines that the Go runtime prints when a program dies.

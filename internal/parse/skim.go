@@ -1,51 +1,55 @@
 package parse
 
 import (
-	"strings"
+	"bytes"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// skim walks over a grant or an STS response without keeping anything. It
-// returns KindUnreadable for all that has to be read by others: other lines,
-// escapes, faults.
-func skim(s string) authlog.Kind {
+// Skim tells a grant or an STS response for a caller that needs no more of
+// them than their kind: it walks over the line and keeps nothing. It reports
+// false for every other line, and for these two where they are wrapped, hold
+// escapes or have faults; Into must read those. Where it reports true, Into
+// would find the same kind.
+func Skim(line []byte) (authlog.Kind, bool) {
 	const (
-		timeLen = len(`time="2006-01-02T15:04:05Z"`)
-		granted = ` level=info msg="access granted" `
-		sts     = ` level=info msg="STS response" `
+		stampLen = len(`time="2006-01-02T15:04:05Z"`)
+		granted  = ` level=info msg="access granted" `
+		sts      = ` level=info msg="STS response" `
 	)
-	if len(s) < timeLen+len(granted) || s[:6] != `time="` || strings.IndexByte(s[6:timeLen], '"') != timeLen-7 {
-		return authlog.KindUnreadable
+	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if len(line) < stampLen+len(granted) || string(line[:6]) != `time="` || bytes.IndexByte(line[6:stampLen], '"') != stampLen-7 {
+		return authlog.KindUnreadable, false
 	}
-	var last string
-	rest := s[timeLen:]
-	kind := authlog.KindGranted
+	rest := line[stampLen:]
+	kind, last := authlog.KindGranted, "username"
 	switch {
-	case strings.HasPrefix(rest, granted):
-		rest, last = rest[len(granted):], "username"
-	case strings.HasPrefix(rest, sts):
-		rest, last, kind = rest[len(sts):], "userid", authlog.KindSTSResponse
+	case string(rest[:len(granted)]) == granted:
+		rest = rest[len(granted):]
+	case string(rest[:len(sts)]) == sts:
+		kind, last = authlog.KindSTSResponse, "userid"
+		rest = rest[len(sts):]
 	default:
-		return authlog.KindUnreadable
+		return authlog.KindUnreadable, false
 	}
-	if strings.IndexByte(s, '\\') < 0 && skimPairs(rest, last) {
-		return kind
-	}
-	return authlog.KindUnreadable
+	return kind, bytes.IndexByte(line, '\\') < 0 && skimPairs(rest, last)
 }
 
 // skimPairs reports whether s is well-formed pairs without escapes, the last
 // of which has that key. It says no to keys that would start another entry.
-func skimPairs(s, last string) bool {
+func skimPairs(s []byte, last string) bool {
+	const usual = "method=POST path=/authenticate " // in every line there is
 	for {
+		if len(s) > len(usual) && string(s[:len(usual)]) == usual {
+			s = s[len(usual):]
+		}
 		eq := bareLen(s)
 		if eq == 0 || eq == len(s) || s[eq] != '=' {
 			return false
 		}
 		key, rest := s[:eq], s[eq+1:]
-		if rest != "" && rest[0] == '"' {
-			end := strings.IndexByte(rest[1:], '"')
+		if len(rest) > 0 && rest[0] == '"' {
+			end := bytes.IndexByte(rest[1:], '"')
 			if end < 0 {
 				return false
 			}
@@ -53,10 +57,10 @@ func skimPairs(s, last string) bool {
 		} else {
 			rest = rest[bareLen(rest):]
 		}
-		if rest == "" {
-			return key == last
+		if len(rest) == 0 {
+			return string(key) == last
 		}
-		if rest[0] != ' ' || key == "time" || key == "level" || key == "msg" {
+		if rest[0] != ' ' || isHead(key) {
 			return false
 		}
 		s = rest[1:]

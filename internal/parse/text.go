@@ -14,9 +14,8 @@ import (
 //	bare   = *( A-Z a-z 0-9 - . _ / @ ^ + )
 //	quoted = Go's %q
 //
-// with time (which may have been dropped on the way), level and msg first.
-// Values may be quoted although they need not be, and the other keys may stand
-// in any order; logrus sorts them.
+// with time (which may have been dropped on the way), level and msg first and
+// the others sorted. Values may be quoted although they need not be.
 func readText(ev *authlog.Event, s string) {
 	var whole bool
 	ev.Fields, whole = pairs(ev.Fields, s)
@@ -36,7 +35,9 @@ func readText(ev *authlog.Event, s string) {
 	if !whole || !isLevel(ev.Level) || restarts(rest) {
 		return
 	}
-	ev.Kind = kindOf(ev.Msg, rest)
+	if kind, last := kindOf(ev.Msg); endsWith(rest, last) {
+		ev.Kind = kind
+	}
 }
 
 // restarts reports whether the head of an entry stands among its other pairs:
@@ -103,7 +104,7 @@ func pairs(fields []authlog.Field, s string) (_ []authlog.Field, whole bool) {
 }
 
 // bareLen is the length of the bare text that s begins with.
-func bareLen(s string) int {
+func bareLen[T string | []byte](s T) int {
 	for i := range len(s) {
 		if class[s[i]] == 0 {
 			return i

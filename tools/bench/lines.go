@@ -14,13 +14,12 @@ import (
 // principals that are not mapped, 8 % STS responses and 2 % denials with the
 // JSON body of STS. The seed is fixed, so the file is the same everywhere.
 const (
-	lineCount  = 1_000_000
-	unmapped   = 500
-	linesName  = "authenticator-1m-v1.log"
-	seed1      = 0x656b73
-	seed2      = 0x617574686c6f67
-	firstLine  = "2026-11-23T00:00:00Z"
-	linesPerMs = 0.02
+	lineCount = 1_000_000
+	unmapped  = 500
+	linesName = "authenticator-1m-v1.log"
+	seed1     = 0x656b73
+	seed2     = 0x617574686c6f67
+	firstLine = "2026-11-23T00:00:00Z" // and one every 80 ms
 )
 
 // counts is what is in a file of lines; a contender that does not count
@@ -64,7 +63,7 @@ func writeLines(w io.Writer) (size int64, want counts) {
 	}
 	denied := map[int]bool{}
 	for i := range lineCount {
-		at := start.Add(time.Duration(float64(i)/linesPerMs) * time.Millisecond / 1000).Format(time.RFC3339)
+		at := start.Add(time.Duration(i) * 80 * time.Millisecond).Format(time.RFC3339)
 		client := fmt.Sprintf("127.0.0.1:%d", 32768+rnd.IntN(28000))
 		var n int
 		switch p := rnd.IntN(100); {
@@ -93,16 +92,17 @@ func writeLines(w io.Writer) (size int64, want counts) {
 }
 
 func grant(w io.Writer, rnd *rand.Rand, at, client string) (int, error) {
-	const text = "time=%q level=info msg=\"access granted\" arn=\"arn:aws:iam::111122223333:role/%s\" client=%q groups=%q method=POST path=/authenticate stsendpoint=sts.us-west-2.amazonaws.com uid=\"aws-iam-authenticator:111122223333:AROA%s\" username=%s\n"
+	const text = "time=%q level=info msg=\"access granted\" arn=\"arn:aws:iam::111122223333:role/%s\" client=%q groups=%q method=POST path=/authenticate stsendpoint=%s uid=\"aws-iam-authenticator:111122223333:AROA%s\" username=%s\n"
+	const regional = "sts.us-west-2.amazonaws.com"
 	id := uniqueID(rnd)
-	switch rnd.IntN(3) {
+	switch rnd.IntN(10) {
 	case 0:
 		node := fmt.Sprintf("%q", fmt.Sprintf("system:node:ip-10-%d-%d-%d.ec2.internal", rnd.IntN(100), rnd.IntN(256), rnd.IntN(256)))
-		return fmt.Fprintf(w, text, at, "NodeRole", client, "[system:bootstrappers system:nodes]", id, node)
-	case 1:
-		return fmt.Fprintf(w, text, at, "Admin", client, "[system:masters]", id, "admin")
+		return fmt.Fprintf(w, text, at, "NodeRole", client, "[system:bootstrappers system:nodes]", regional, id, node)
+	case 1, 2, 3:
+		return fmt.Fprintf(w, text, at, "Admin", client, "[system:masters]", regional, id, "admin")
 	}
-	return fmt.Fprintf(w, text, at, "ci", client, "[]", id, fmt.Sprintf("ci-%d", rnd.IntN(50)))
+	return fmt.Fprintf(w, text, at, "ci", client, "[]", "sts.amazonaws.com", id, fmt.Sprintf("ci-%d", rnd.IntN(50)))
 }
 
 func stsResponse(w io.Writer, rnd *rand.Rand, at, client string) (int, error) {

@@ -2,23 +2,21 @@ package main
 
 import "encoding/json"
 
-// readMtail reads what mtail --one_shot prints: its metrics as JSON, after
-// words of its own.
+// readMtail reads what mtail --one_shot prints: its metrics as JSON, by name.
 func readMtail(b []byte) (counts, error) {
-	var metrics []struct {
-		Name        string
+	var metrics map[string][]struct {
 		LabelValues []struct{ Value struct{ Value int } }
 	}
 	if err := json.Unmarshal(b, &metrics); err != nil {
 		return counts{}, err
 	}
 	c := nothing()
-	for _, m := range metrics {
-		if len(m.LabelValues) != 1 {
+	for name, m := range metrics {
+		if len(m) != 1 || len(m[0].LabelValues) != 1 {
 			continue
 		}
-		n := m.LabelValues[0].Value.Value
-		switch m.Name {
+		n := m[0].LabelValues[0].Value.Value
+		switch name {
 		case "granted":
 			c.Granted = n
 		case "sts":
