@@ -58,7 +58,7 @@ func (s *Server) identify(r *http.Request, body []byte) (*call, *apiError) {
 
 func protocolOf(service string, r *http.Request) protocol {
 	switch {
-	case service == "sts":
+	case service == "sts" || service == "iam":
 		return awsQuery
 	case service == "logs" || r.Header.Get("X-Amz-Target") != "":
 		return awsJSON
@@ -73,7 +73,7 @@ func operationOf(c *call) (operation, target string) {
 	case "logs":
 		op, _ := strings.CutPrefix(c.request.Header.Get("X-Amz-Target"), "Logs_20140328.")
 		return op, ""
-	case "sts":
+	case "sts", "iam":
 		return c.form().Get("Action"), ""
 	case "account":
 		if c.request.Method == http.MethodPost && c.request.URL.Path == "/listRegions" {
@@ -88,19 +88,25 @@ func operationOf(c *call) (operation, target string) {
 // operations are all that is served, by service and name.
 func operations() map[string]runner {
 	return map[string]runner{
-		"account:ListRegions":     decoded(listRegions),
-		"eks:DescribeCluster":     describeCluster,
-		"eks:ListClusters":        listClusters,
-		"logs:DescribeLogGroups":  decoded(describeLogGroups),
-		"logs:DescribeLogStreams": decoded(describeLogStreams),
-		"logs:DescribeQueries":    decoded(describeQueries),
-		"logs:FilterLogEvents":    decoded(filterLogEvents),
-		"logs:GetLogEvents":       decoded(getLogEvents),
-		"logs:GetQueryResults":    decoded(getQueryResults),
-		"logs:StartQuery":         decoded(startQuery),
-		"logs:StopQuery":          decoded(stopQuery),
-		"sts:AssumeRole":          assumeRole,
-		"sts:GetCallerIdentity":   getCallerIdentity,
+		"account:ListRegions":              decoded(listRegions),
+		"eks:DescribeAccessEntry":          describeAccessEntry,
+		"eks:DescribeCluster":              describeCluster,
+		"eks:ListAccessEntries":            listAccessEntries,
+		"eks:ListAssociatedAccessPolicies": listAssociatedAccessPolicies,
+		"eks:ListClusters":                 listClusters,
+		"iam:GetRole":                      getRole,
+		"iam:GetUser":                      getUser,
+		"iam:ListRoles":                    listRoles,
+		"logs:DescribeLogGroups":           decoded(describeLogGroups),
+		"logs:DescribeLogStreams":          decoded(describeLogStreams),
+		"logs:DescribeQueries":             decoded(describeQueries),
+		"logs:FilterLogEvents":             decoded(filterLogEvents),
+		"logs:GetLogEvents":                decoded(getLogEvents),
+		"logs:GetQueryResults":             decoded(getQueryResults),
+		"logs:StartQuery":                  decoded(startQuery),
+		"logs:StopQuery":                   decoded(stopQuery),
+		"sts:AssumeRole":                   assumeRole,
+		"sts:GetCallerIdentity":            getCallerIdentity,
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package awssim is an AWS endpoint on loopback: CloudWatch Logs with Logs
-// Insights, STS, EKS and Account Management, as far as a reader of log groups
-// calls them. The real SDK talks to it over real HTTP; `analyzer demo` and the
+// Insights, STS, EKS, IAM and Account Management, as far as a reader of log
+// groups and of access configurations calls them. The real SDK talks to it over real HTTP; `analyzer demo` and the
 // tests run against it. It is never more lenient than AWS: it checks each
 // signature, refuses what AWS refuses, and shows late, partial and paged
 // results.

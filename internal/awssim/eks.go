@@ -23,6 +23,9 @@ type Cluster struct {
 	AuthenticationMode    string    // "": API_AND_CONFIG_MAP
 	BootstrapCreatorAdmin bool
 	Tags                  map[string]string
+	Endpoint              string // of its API server
+	CertificateAuthority  []byte // of its API server, PEM
+	AccessEntries         []AccessEntry
 }
 
 // AddCluster makes or replaces a cluster.
@@ -52,6 +55,9 @@ func (r *Region) DeleteCluster(name string) {
 // eksOperation reads the operation out of method and path.
 func eksOperation(r *http.Request) (operation, cluster string) {
 	parts := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
+	if operation, target := accessOperation(r.Method, parts); operation != "" {
+		return operation, target
+	}
 	if r.Method == http.MethodGet && parts[0] == "clusters" {
 		switch len(parts) {
 		case 1:
@@ -103,6 +109,8 @@ type clusterShape struct {
 	Logging         loggingShape      `json:"logging"`
 	AccessConfig    accessShape       `json:"accessConfig"`
 	Tags            map[string]string `json:"tags"`
+	Endpoint        string            `json:"endpoint,omitempty"`
+	CA              *caShape          `json:"certificateAuthority,omitempty"`
 }
 
 type loggingShape struct {
@@ -139,6 +147,7 @@ func describeCluster(c *call) (any, *apiError) {
 		CreatedAt: float64(cl.Created.UnixMilli()) / 1000, Version: cl.Version, PlatformVersion: cl.PlatformVersion,
 		Status: cl.Status, RoleArn: cl.RoleARN, Tags: cl.Tags, Logging: cl.logging(),
 		AccessConfig: accessShape{cl.AuthenticationMode, cl.BootstrapCreatorAdmin},
+		Endpoint:     cl.Endpoint, CA: cl.authority(),
 	}}, nil
 }
 

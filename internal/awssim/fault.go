@@ -185,8 +185,13 @@ func (c *call) resource() string {
 		return fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:log-stream:", c.region.name, c.account.id, group)
 	case "sts":
 		return c.form().Get("RoleArn")
+	case "iam":
+		return c.iamResource()
 	case "eks":
 		if c.target != "" {
+			if cluster, entry, ok := strings.Cut(c.target, "\x00"); ok {
+				return fmt.Sprintf("arn:aws:eks:%s:%s:access-entry/%s/%s", c.region.name, c.account.id, cluster, entry)
+			}
 			return fmt.Sprintf("arn:aws:eks:%s:%s:cluster/%s", c.region.name, c.account.id, c.target)
 		}
 	}

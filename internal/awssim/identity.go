@@ -74,6 +74,8 @@ type Role struct {
 	Tags map[string]string
 	// MaxSession is the longest session; zero: one hour.
 	MaxSession time.Duration
+	// Created is when IAM made it; zero: 2020-01-01.
+	Created time.Time
 }
 
 // AddRole makes or replaces a role and returns its ARN.

@@ -62,7 +62,7 @@ func (w *World) Account(id string) *Account {
 	if a := w.accounts[id]; a != nil {
 		return a
 	}
-	a := &Account{id: id, w: w, regions: map[string]*Region{}, roles: map[string]Role{}}
+	a := &Account{id: id, w: w, regions: map[string]*Region{}, roles: map[string]Role{}, users: map[string]User{}}
 	for _, name := range defaultRegions() {
 		a.regions[name] = newRegion(a, name)
 	}
@@ -108,6 +108,7 @@ type Account struct {
 	mu      sync.RWMutex
 	regions map[string]*Region
 	roles   map[string]Role
+	users   map[string]User
 }
 
 // ID is the 12 digits of the account.
