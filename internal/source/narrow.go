@@ -69,20 +69,23 @@ func (r *reader) parts(ctx context.Context, j job, err error) []authlog.Target {
 	return join(r.work(ctx, left), r.work(ctx, right))
 }
 
-// single reads one second of one stream that no query could answer. Where it
-// has more lines than a query returns, FilterLogEvents pages through them; the
-// log classes that do not know that operation get the longest query there is.
+// single reads one second of one stream that no query could answer, page by
+// page with FilterLogEvents. The log classes that do not know that operation
+// get the longest query there is.
 func (r *reader) single(ctx context.Context, j job, err error) []authlog.Target {
-	if errors.Is(err, errOverflow) {
-		if j.targets[0].Group.Class != string(types.LogGroupClassStandard) && j.limit < maxRows {
-			j.limit = maxRows
-			return r.work(ctx, j)
+	overflow := errors.Is(err, errOverflow)
+	switch {
+	case j.targets[0].Group.Class == string(types.LogGroupClassStandard):
+		if overflow {
+			sh := r.known()
+			r.meter.Overflow(sh.Account, sh.Region)
 		}
-		sh := r.known()
-		r.meter.Overflow(sh.Account, sh.Region)
 		if _, err = r.filter(ctx, j); err == nil {
 			return j.targets
 		}
+	case overflow && j.limit < maxRows:
+		j.limit = maxRows
+		return r.work(ctx, j)
 	}
 	r.fail(j, blame(j.targets[0].Group, err))
 	return nil

@@ -1,17 +1,19 @@
 package source_test
 
 import (
-	"context"
+	"bytes"
+	"errors"
 	"fmt"
-	"slices"
-	"sync"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
@@ -151,153 +153,57 @@ func (c *cloud) window(tb testing.TB, s *source.Source, span time.Duration) auth
 	return w
 }
 
-// A reading is what a Read yielded.
-type reading struct {
-	lines   map[authlog.Line]int // Ingested left out: times are compared by value
-	errs    []error
-	pages   int
-	through map[string]time.Time // by stream
-	failed  map[string]bool      // by stream
-}
-
-// read reads the window and checks the promises that hold for every page.
-func read(ctx context.Context, t *testing.T, s *source.Source, w authlog.Window) reading {
-	t.Helper()
-	r := reading{lines: map[authlog.Line]int{}, through: map[string]time.Time{}, failed: map[string]bool{}}
-	for page, err := range s.Read(ctx, w) {
-		r.take(t, w, page, err)
-	}
-	for id, through := range r.through {
-		if !r.failed[id] && !through.Equal(w.To) {
-			t.Errorf("%s was read until %s only, without an error", id, through)
-		}
-	}
-	for _, target := range w.Targets {
-		for _, stream := range target.Streams {
-			if id := target.Group.ARN + " " + stream; r.through[id].IsZero() && !r.failed[id] {
-				t.Errorf("%s was neither read nor did it fail", id)
-			}
-		}
-	}
-	return r
-}
-
-func (r *reading) take(t *testing.T, w authlog.Window, page authlog.Page, err error) {
-	t.Helper()
-	r.pages++
-	if !page.Through.Equal(page.Through.Truncate(time.Second)) {
-		t.Errorf("page through %s parts a second", page.Through)
-	}
-	streams := map[authlog.Cluster][]string{}
-	for _, target := range page.Targets {
-		streams[target.Group.Cluster] = append(streams[target.Group.Cluster], target.Streams...)
-		for _, stream := range target.Streams {
-			id := target.Group.ARN + " " + stream
-			at := r.through[id]
-			if at.IsZero() {
-				at = w.From
-			}
-			if !page.From.Equal(at) {
-				t.Errorf("page of %s from %s, want from %s", id, page.From, at)
-			}
-			if r.failed[id] {
-				t.Errorf("page of %s after it failed", id)
-			}
-			r.through[id] = page.Through
-			r.failed[id] = err != nil
-		}
-	}
-	if err != nil {
-		r.errs = append(r.errs, err)
-		if len(page.Lines) > 0 || !page.Through.Equal(page.From) {
-			t.Errorf("error with lines or progress: %v", err)
-		}
-		return
-	}
-	if !slices.IsSortedFunc(page.Lines, func(a, b authlog.Line) int { return a.Time.Compare(b.Time) }) {
-		t.Error("lines of a page are not in order")
-	}
-	for _, line := range page.Lines {
-		if line.Time.Before(page.From) || !line.Time.Before(page.Through) {
-			t.Errorf("line of %s in the page [%s, %s)", line.Time, page.From, page.Through)
-		}
-		if !slices.Contains(streams[line.Cluster], line.Stream) {
-			t.Errorf("line of %s %s in a page without it", line.Cluster.Name, line.Stream)
-		}
-		line.Ingested = time.Time{}
-		r.lines[line]++
-	}
-}
-
-// total is the number of lines.
-func (r *reading) total() int {
-	n := 0
-	for _, k := range r.lines {
-		n += k
-	}
-	return n
-}
-
-// wantAll checks that each line that was written was read exactly once.
-func (c *cloud) wantAll(t *testing.T, r reading) {
-	t.Helper()
-	for _, err := range r.errs {
-		t.Errorf("unexpected error: %v", err)
-	}
-	if r.total() != c.lines || len(r.lines) != c.lines {
-		t.Errorf("read %d lines, %d different ones; %d were written", r.total(), len(r.lines), c.lines)
-	}
-}
-
-// meter keeps what it is told.
-type meter struct {
-	mu        sync.Mutex
-	calls     map[string]int // by operation
-	queries   map[string]int // by how they ended
-	scanned   int64
-	skipped   int64
-	usd       float64
-	overflows int
-}
-
-func (m *meter) Call(_, _, op string, _ error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.calls == nil {
-		m.calls = map[string]int{}
-	}
-	m.calls[op]++
-}
-
-func (m *meter) Query(_, _, status string, _ time.Duration, scanned, skipped int64, usd float64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.queries == nil {
-		m.queries = map[string]int{}
-	}
-	m.queries[status]++
-	m.scanned += scanned
-	m.skipped += skipped
-	m.usd += usd
-}
-
-func (m *meter) Overflow(_, _ string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.overflows++
-}
-
-// wantQueries checks how the queries ended.
-func (m *meter) wantQueries(t *testing.T, want map[string]int) {
-	t.Helper()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if diff := cmp.Diff(want, m.queries); diff != "" {
-		t.Errorf("queries ended otherwise (-want +got):\n%s", diff)
-	}
-}
-
 // slow makes each query take that long.
 func slow(d time.Duration) func(*awssim.World) {
 	return func(w *awssim.World) { w.Pace.Running = d }
+}
+
+// busy is a cloud with three clusters of two streams and 300 lines.
+func busy(t *testing.T, changes ...func(*awssim.World)) *cloud {
+	t.Helper()
+	c := newCloud(t, changes...)
+	for _, cluster := range []string{"a", "b", "c"} {
+		g := c.group(t, cluster, 2, awssim.GroupOptions{})
+		for i := range 100 {
+			c.write(g, i%2, 1, time.Duration(i)*500*time.Millisecond)
+		}
+	}
+	return c
+}
+
+// the log API with its body, and may change the answer before it goes back.
+func (c *cloud) behind(t *testing.T, answered func(r *http.Request, operation string, body, answer []byte) []byte) aws.Config {
+	t.Helper()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		out, err := http.NewRequestWithContext(r.Context(), r.Method, c.server.URL()+r.URL.Path, bytes.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		out.Header, out.Host = r.Header, r.Host // both are signed
+		resp, err := http.DefaultTransport.RoundTrip(out)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answer, err := io.ReadAll(resp.Body)
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
+			t.Error(err)
+		}
+		if _, op, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
+			answer = answered(r, op, body, answer)
+		}
+		w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+		w.WriteHeader(resp.StatusCode)
+		_, _ = w.Write(answer) // the caller may have hung up
+	}))
+	t.Cleanup(proxy.Close)
+	cfg := c.server.Config(region)
+	cfg.BaseEndpoint = aws.String(proxy.URL)
+	cfg.Retryer = quick
+	return cfg
 }
