@@ -20,7 +20,8 @@ const stopTimeout = 10 * time.Second
 // StartQuery is not idempotent: when its answer is lost, a query may run that
 // nobody knows of, billed and holding a slot. So each attempt ends with a
 // comment of its own, by which DescribeQueries shows whether it came through;
-// then it is taken over, or stopped when ctx has ended.
+// then it is taken over. An id is returned also when ctx has ended meanwhile:
+// whoever waits for the query stops it then.
 func (r *reader) start(ctx context.Context, j job) (id string, err error) {
 	targets := j.begun()
 	groups := make([]string, len(targets))
@@ -43,7 +44,7 @@ func (r *reader) start(ctx context.Context, j job) (id string, err error) {
 			return id, err
 		}
 		if id, ok := r.orphan(ctx, mark); ok {
-			return id, ctx.Err()
+			return id, nil
 		}
 		if try == r.cfg.Retries || pause(ctx, jitter(r.cfg.Backoff<<try)) != nil {
 			return "", err
@@ -63,8 +64,8 @@ func (r *reader) send(ctx context.Context, in *cloudwatchlogs.StartQueryInput) (
 	return aws.ToString(out.QueryId), nil
 }
 
-// orphan looks for the query of a StartQuery whose answer was lost. When ctx
-// has ended it stops it.
+// orphan looks for the query of a StartQuery whose answer was lost, also when
+// ctx has ended.
 func (r *reader) orphan(ctx context.Context, mark string) (id string, ok bool) {
 	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
@@ -72,10 +73,6 @@ func (r *reader) orphan(ctx context.Context, mark string) (id string, ok bool) {
 	switch {
 	case err != nil:
 		r.log.Warn().Err(err).Msg("a query may run that nobody waits for")
-	case id != "" && ctx.Err() != nil:
-		r.stop(look, id)
-		r.count("stopped", time.Now(), nil)
-		return id, true
 	case id != "":
 		r.log.Warn().Str("query_id", id).Msg("answer of StartQuery lost, query taken over")
 		return id, true
