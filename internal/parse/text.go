@@ -3,6 +3,7 @@ package parse
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
@@ -128,24 +129,25 @@ func quoted(s string) (value, rest string, ok bool) {
 
 // unquote is quoted for a literal whose first backslash stands at s[esc].
 func unquote(s string, esc int) (value, rest string, ok bool) {
-	end := literalEnd(s, esc)
-	if end < 0 {
-		return "", s, false
+	var buf [768]byte // most values fit, and cost one allocation then
+	b := buf[:0]
+	if len(s) > len(buf) {
+		b = make([]byte, 0, len(s))
 	}
-	var b strings.Builder
-	b.Grow(end)
-	in := s[1:end]
-	for {
-		i := strings.IndexByte(in, '\\')
-		if i < 0 {
-			b.WriteString(in)
-			return b.String(), s[end+1:], true
-		}
-		b.WriteString(in[:i])
-		if in, ok = unescape(&b, in[i:]); !ok {
-			return "", s, false
+	from := 1
+	for i := esc; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return string(append(b, s[from:i]...)), s[i+1:], true
+		case '\\':
+			b = append(b, s[from:i]...)
+			if b, from = unescape(b, s, i); from == 0 {
+				return "", s, false
+			}
+			i = from - 1
 		}
 	}
+	return "", s, false
 }
 
 // literalEnd finds the quote that ends a literal, from its first backslash on.
@@ -161,24 +163,26 @@ func literalEnd(s string, from int) int {
 	return -1
 }
 
-// unescape writes what the escape at the front of s stands for.
-func unescape(b *strings.Builder, s string) (rest string, ok bool) {
-	switch s[1] {
-	case '"', '\\':
-		b.WriteByte(s[1])
-		return s[2:], true
-	case 'n':
-		b.WriteByte('\n')
-		return s[2:], true
+// unescape appends what the escape at s[i] stands for and returns where the
+// text goes on, or 0 where it is no escape.
+func unescape(b []byte, s string, i int) ([]byte, int) {
+	if i+1 == len(s) {
+		return b, 0
 	}
-	r, multibyte, rest, err := strconv.UnquoteChar(s, '"')
+	switch c := s[i+1]; c {
+	case '"', '\\':
+		return append(b, c), i + 2
+	case 'n':
+		return append(b, '\n'), i + 2
+	}
+	r, multibyte, rest, err := strconv.UnquoteChar(s[i:], '"')
 	if err != nil {
-		return s, false
+		return b, 0
 	}
 	if multibyte {
-		b.WriteRune(r)
+		b = utf8.AppendRune(b, r)
 	} else {
-		b.WriteByte(byte(r))
+		b = append(b, byte(r))
 	}
-	return rest, true
+	return b, len(s) - len(rest)
 }
