@@ -7,6 +7,7 @@ package config
 import (
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/prometheus/common/model"
 )
 
@@ -24,19 +25,35 @@ type Config struct {
 // A Source is one set of credentials and the regions to read with it.
 type Source struct {
 	// Regions to read, one reader each. Empty: the region of the AWS
-	// configuration chain.
-	Regions []string `yaml:"regions"`
+	// configuration chain. all: every region that is enabled in the account.
+	Regions Regions `yaml:"regions"`
 	// RoleARN is assumed before reading. Empty: the chain's own credentials.
 	RoleARN string `yaml:"role_arn"`
 	// ExternalID and SessionTags are sent with AssumeRole.
 	ExternalID  string            `yaml:"external_id"`
 	SessionTags map[string]string `yaml:"session_tags"`
+	// LogGroup is the pattern of the log groups' names, as path.Match has it.
+	LogGroup string `yaml:"log_group"`
 	// Clusters chooses among the clusters that are found.
 	Clusters Clusters `yaml:"clusters"`
 	// LinkedAccounts reads the accounts that share their log groups with
 	// this one through CloudWatch cross-account observability.
 	LinkedAccounts bool `yaml:"linked_accounts"`
+	// Mode is insights, or filter-log-events for credentials that may not
+	// run queries.
+	Mode string `yaml:"mode"`
+	// Index is how queries are kept from scanning other logs of the group:
+	// auto, stream, data_source or none.
+	Index string `yaml:"index"`
 }
+
+// Regions are names of regions, or all.
+type Regions []string
+
+// All reports whether every enabled region is meant.
+func (r Regions) All() bool { return len(r) == 1 && r[0] == allRegions }
+
+const allRegions = "all"
 
 // Clusters chooses clusters by name; the patterns are those of path.Match.
 type Clusters struct {
@@ -75,6 +92,21 @@ type Limits struct {
 	GetResultsRate    float64  `yaml:"get_results_rate"`   // a second, of 10
 	DescribeRate      float64  `yaml:"describe_rate"`      // a second, of 10
 	QueryTimeout      Duration `yaml:"query_timeout"`      // then it is stopped and its window narrowed
+	// DailyBudget is how much an account may scan a day, e.g. 20GB; windows
+	// grow longer when it would be passed, and none is left out. Empty: no
+	// limit.
+	DailyBudget Bytes   `yaml:"daily_budget"`
+	PricePerGB  float64 `yaml:"price_per_gb"` // USD for 10^9 bytes scanned, for the cost metric
+}
+
+// Bytes is an amount of data in the spelling of people: 500MB, 20GB.
+type Bytes uint64
+
+// UnmarshalText reads the spelling; decimal and binary units are known.
+func (b *Bytes) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	*b = Bytes(n)
+	return err
 }
 
 // Storage says where findings are kept and for how long.
@@ -105,6 +137,7 @@ func Default() *Config {
 			GetResultsRate:    5,
 			DescribeRate:      5,
 			QueryTimeout:      Duration(5 * time.Minute),
+			PricePerGB:        0.005,
 		},
 		Storage: Storage{Retention: Duration(90 * 24 * time.Hour)},
 	}

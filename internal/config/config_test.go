@@ -61,6 +61,9 @@ sources:
     external_id: abc
     session_tags: {team: platform}
     clusters: {include: ["prod-*"], exclude: [prod-old]}
+  - regions: all
+    mode: filter-log-events
+limits: {daily_budget: 20GB}
 tail: {interval: 30s, sweep: {after: [30m]}}
 storage: {path: /var/lib/x.db}
 `))
@@ -74,7 +77,11 @@ storage: {path: /var/lib/x.db}
 		ExternalID:  "abc",
 		SessionTags: map[string]string{"team": "platform"},
 		Clusters:    config.Clusters{Include: []string{"prod-*"}, Exclude: []string{"prod-old"}},
+	}, {
+		Regions: config.Regions{"all"},
+		Mode:    "filter-log-events",
 	}}
+	want.Limits.DailyBudget = 20_000_000_000
 	want.Tail.Interval = config.Duration(30 * time.Second)
 	want.Tail.Sweep.After = []config.Duration{config.Duration(30 * time.Minute)}
 	want.Storage.Path = "/var/lib/x.db"

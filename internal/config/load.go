@@ -96,6 +96,10 @@ func (d *decoder) decodeStruct(n ast.Node, key string, v reflect.Value) {
 }
 
 func (d *decoder) decodeSlice(n ast.Node, key string, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[Regions]() && n.GetToken().Value == allRegions {
+		v.Set(reflect.ValueOf(Regions{allRegions}))
+		return
+	}
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
 		d.fault(n, key, "must be a list")
@@ -162,6 +166,8 @@ func typeName(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Duration]():
 		return "duration such as 90s, 5m, 12h or 90d"
+	case t == reflect.TypeFor[Bytes]():
+		return "amount of data such as 500MB or 20GB"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Int:

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,7 +29,7 @@ func validate(cfg *Config, d *decoder) {
 
 func validateSource(s *Source, key string, d *decoder) {
 	for i, r := range s.Regions {
-		if !regionForm.MatchString(r) {
+		if !s.Regions.All() && !regionForm.MatchString(r) {
 			d.wrong(fmt.Sprintf("%s.regions[%d]", key, i), fmt.Sprintf("%q is no region name such as eu-central-1", r))
 		}
 	}
@@ -40,6 +42,11 @@ func validateSource(s *Source, key string, d *decoder) {
 	if s.RoleARN == "" && len(s.SessionTags) > 0 {
 		d.wrong(key+".session_tags", "are sent with AssumeRole only: set role_arn too")
 	}
+	if s.LogGroup != "" {
+		d.pattern(key+".log_group", s.LogGroup)
+	}
+	d.oneOf(key+".mode", s.Mode, "insights", "filter-log-events")
+	d.oneOf(key+".index", s.Index, "auto", "stream", "data_source", "none")
 	for i, p := range s.Clusters.Include {
 		d.pattern(fmt.Sprintf("%s.clusters.include[%d]", key, i), p)
 	}
@@ -68,6 +75,9 @@ func validateLimits(l *Limits, d *decoder) {
 	d.rate("limits.start_query_rate", l.StartQueryRate, 10)
 	d.rate("limits.get_results_rate", l.GetResultsRate, 10)
 	d.rate("limits.describe_rate", l.DescribeRate, 10)
+	if l.PricePerGB < 0 {
+		d.wrong("limits.price_per_gb", fmt.Sprintf("%g is below 0", l.PricePerGB))
+	}
 	d.atLeast("limits.query_timeout", l.QueryTimeout, time.Second)
 	if time.Duration(l.QueryTimeout) > time.Hour {
 		d.wrong("limits.query_timeout", "must not be above 1h, after which CloudWatch itself gives up")
@@ -90,6 +100,13 @@ func (d *decoder) atLeast(key string, v Duration, least time.Duration) {
 func (d *decoder) rate(key string, v, most float64) {
 	if v <= 0 || v > most {
 		d.wrong(key, fmt.Sprintf("%g a second is not above 0 and at most %g, AWS's quota", v, most))
+	}
+}
+
+// oneOf accepts the empty text too, which stands for the default.
+func (d *decoder) oneOf(key, v string, known ...string) {
+	if v != "" && !slices.Contains(known, v) {
+		d.wrong(key, fmt.Sprintf("%q is none of %s", v, strings.Join(known, ", ")))
 	}
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	// Sweeps are the ages at which every second is read once more.
 	Sweeps        []time.Duration
 	SweepInterval time.Duration // how much is swept at a time
+	// Budget makes the interval longer when too much is scanned; nil: never.
+	Budget *Budget
 	// Saved is told of each page that was saved; nil: nobody.
 	Saved func(*authlog.Page)
 	// Now is the clock; nil: time.Now.
@@ -104,12 +106,23 @@ func (t *Tail) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		started := t.cfg.Now()
 		wait := t.cfg.Interval
-		if behind := t.Cycle(ctx); behind {
+		behind := t.Cycle(ctx)
+		stretch := t.stretch()
+		if behind && stretch == 1 {
 			wait = 0
 		}
+		wait = time.Duration(float64(wait) * stretch)
 		select {
 		case <-ctx.Done():
 		case <-time.After(max(wait-t.cfg.Now().Sub(started), 0)):
 		}
 	}
+}
+
+// stretch is by how much the budget makes the interval longer.
+func (t *Tail) stretch() float64 {
+	if t.cfg.Budget == nil {
+		return 1
+	}
+	return t.cfg.Budget.Stretch(t.shard.Account, t.cfg.Now())
 }
