@@ -49,6 +49,7 @@ func isText(s string) bool {
 // and Skim says the same of its kind.
 func FuzzLine(f *testing.F) {
 	seeds(f, func(line string) { f.Add(line) })
+	f.Add("2026-11-23T21:42:00.719Z " + benchLines[0].text)
 	used := parse.Line(authlog.Line{Text: denied})
 	f.Fuzz(func(t *testing.T, text string) {
 		ev := parse.Line(authlog.Line{Text: text})

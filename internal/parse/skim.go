@@ -8,16 +8,16 @@ import (
 
 // Skim tells a grant or an STS response for a caller that needs no more of
 // them than their kind: it walks over the line and keeps nothing. It reports
-// false for every other line, and for these two where they are wrapped, hold
-// escapes or have faults; Into must read those. Where it reports true, Into
-// would find the same kind.
+// false for every other line, and for these two where they hold escapes, have
+// faults, or are wrapped other than by an export to S3; Into must read those.
+// Where it reports true, Into would find the same kind.
 func Skim(line []byte) (authlog.Kind, bool) {
 	const (
 		stampLen = len(`time="2006-01-02T15:04:05Z"`)
 		granted  = ` level=info msg="access granted" `
 		sts      = ` level=info msg="STS response" `
 	)
-	line = bytes.TrimSuffix(line, []byte{'\r'})
+	line = skipStamp(bytes.TrimSuffix(line, []byte{'\r'}))
 	if len(line) < stampLen+len(granted) || string(line[:6]) != `time="` || bytes.IndexByte(line[6:stampLen], '"') != stampLen-7 {
 		return authlog.KindUnreadable, false
 	}
@@ -33,6 +33,20 @@ func Skim(line []byte) (authlog.Kind, bool) {
 		return authlog.KindUnreadable, false
 	}
 	return kind, bytes.IndexByte(line, '\\') < 0 && skimPairs(rest, last)
+}
+
+// skipStamp takes the time of an S3 export off the front of a line.
+func skipStamp(line []byte) []byte {
+	const stampLen = len("2006-01-02T15:04:05.000Z ")
+	if len(line) < stampLen || line[stampLen-2] != 'Z' || line[stampLen-1] != ' ' {
+		return line
+	}
+	for _, c := range line[:stampLen-2] {
+		if (c < '0' || c > '9') && c != '-' && c != ':' && c != '.' && c != 'T' {
+			return line
+		}
+	}
+	return line[stampLen:]
 }
 
 // skimPairs reports whether s is well-formed pairs without escapes, the last
