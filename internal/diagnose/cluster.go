@@ -14,6 +14,7 @@ type cluster struct {
 	id    authlog.Cluster
 	facts authlog.ClusterFacts
 	stale bool // something was learned that is not in what was published
+	claim creatorClaim
 
 	counts
 	principals map[string]*principal // by ARN

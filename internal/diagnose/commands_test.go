@@ -151,6 +151,7 @@ func everyDiagnosis(t *testing.T, f func(t *testing.T, d *authlog.Diagnosis)) {
 // follows the remedy.
 func TestCommandsAreSingleCalls(t *testing.T) {
 	everyDiagnosis(t, func(t *testing.T, d *authlog.Diagnosis) {
+		t.Helper()
 		set := map[*authlog.Remedy]map[string]bool{}
 		commandsOf(d, func(r *authlog.Remedy, s authlog.Step) {
 			if s.Command == "" {
@@ -183,6 +184,7 @@ func placeholdersOf(r *authlog.Remedy) []authlog.Placeholder {
 // TestRemediesNeverGrantTooMuch holds what must never be advised.
 func TestRemediesNeverGrantTooMuch(t *testing.T) {
 	everyDiagnosis(t, func(t *testing.T, d *authlog.Diagnosis) {
+		t.Helper()
 		commandsOf(d, func(r *authlog.Remedy, s authlog.Step) {
 			text := s.Command + s.Text
 			for _, never := range []string{"system:masters", "--kubernetes-groups", "type=cluster,"} {
@@ -213,6 +215,7 @@ var letsIn = regexp.MustCompile(`create-access-entry|associate-access-policy|cre
 func TestNoGrantForUntrustedAccounts(t *testing.T) {
 	untrusted := 0
 	everyDiagnosis(t, func(t *testing.T, d *authlog.Diagnosis) {
+		t.Helper()
 		for _, a := range d.Affected {
 			if a.Account != "999988887777" {
 				continue

@@ -39,7 +39,7 @@ func (b *bench) auth(v *verdict, t *track, what string) {
 		}
 	}
 	v.show(t.quotes(v.first, v.last), what)
-	b.add(v)
+	b.onAuth = append(b.onAuth, b.add(v))
 }
 
 func (b *bench) unlessAPI(s authlog.Severity) authlog.Severity {
@@ -93,6 +93,9 @@ func (b *bench) principals() {
 func (b *bench) spellOf(p *principal, reason string, good *series) *verdict {
 	t := p.denied[reason]
 	if t == nil {
+		return nil
+	}
+	if b.c.clock-secondOf(t.last()) > 2*seconds(b.cfg.Quiet) && secondOf(good.last()) < b.c.clock-seconds(b.cfg.Quiet) {
 		return nil
 	}
 	sp, ok := t.spell(good, b.cfg.Flap, b.cfg.Quiet, 0)
@@ -433,8 +436,8 @@ func (b *bench) canBeWiped(v *verdict) bool {
 	if v.before == (mark{}) || v.by == authlog.ResolvedByGrant && v.end.Time().Sub(v.first.Time()) < b.cfg.Flap {
 		return false
 	}
-	for _, p := range b.all {
-		if isAuthCode(p.code) && p.covers(v, b.cfg) {
+	for _, p := range b.onAuth {
+		if p.covers(v, b.cfg) {
 			return false
 		}
 	}
@@ -496,7 +499,7 @@ func (v *verdict) covers(child *verdict, cfg *Config) bool {
 
 // isCreator judges the principal that created the cluster.
 func (b *bench) isCreator(v *verdict, p *principal) bool {
-	cr := b.c.creatorOf()
+	cr := &b.c.claim
 	if cr.principal != p && cr.arn != p.arn || cr.confidence == authlog.ConfidenceLow {
 		return false
 	}

@@ -94,8 +94,15 @@ func sortedKeys[V any](m map[string]V) []string {
 // deniedLoop looks for a principal that is denied often and for long: in each
 // LoopWindow of a LoopSpan.
 func (b *bench) deniedLoop(p *principal) {
-	windows := map[int64]*cell{}
 	width := seconds(b.cfg.LoopWindow)
+	var n int64
+	for _, t := range p.denied {
+		n += t.since(b.c.clock - tensFor)
+	}
+	if n < int64(b.cfg.LoopDenials)*seconds(b.cfg.LoopSpan)/width {
+		return
+	}
+	windows := map[int64]*cell{}
 	for _, t := range p.denied {
 		for _, c := range t.cells {
 			if secondOf(c.last)-secondOf(c.first) >= tenMinutes {
@@ -219,7 +226,7 @@ func (c *cluster) creatorOf() creatorClaim {
 
 // creator says who created the cluster, and whether that principal is gone.
 func (b *bench) creator() {
-	cr := b.c.creatorOf()
+	cr := b.c.claim
 	if cr.arn == "" {
 		return
 	}
@@ -306,6 +313,12 @@ func (b *bench) logs() {
 // incident has one cause. What is broken for the whole cluster explains what
 // is broken for STS, that for the nodes, that for a principal.
 func (b *bench) suppress() {
+	b.causes = map[string]*verdict{}
+	for _, v := range b.all {
+		if v.subject == "" {
+			b.causes[v.code] = v
+		}
+	}
 	for _, v := range b.all {
 		if v.parent == nil {
 			v.parent = b.explains(v)
@@ -371,7 +384,7 @@ func (b *bench) explains(v *verdict) *verdict {
 		causes = []string{"credential_probe"}
 	}
 	for _, code := range causes {
-		p := b.find(code)
+		p := b.causes[code]
 		if p != nil && p != v && p.covers(v, b.cfg) {
 			return p
 		}

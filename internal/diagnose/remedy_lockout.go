@@ -77,7 +77,7 @@ func (a *adviser) beAdmin(do string) authlog.Step {
 }
 
 func (a *adviser) creatorHint() string {
-	cr := a.c.creatorOf()
+	cr := &a.c.claim
 	if cr.arn == "" || cr.confidence == authlog.ConfidenceLow || a.c.facts.Creator.Exists == authlog.No {
 		return ": the creator of the cluster needs no mapping in aws-auth, nor does a principal with an access entry"
 	}

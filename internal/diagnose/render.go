@@ -64,7 +64,7 @@ const maxShown = 5
 func (a *affected) tell() authlog.Affected {
 	t := authlog.Affected{
 		ARN: plain(a.arn), Kind: a.kind, Account: a.account, Count: a.n,
-		FirstSeen: timeOf(a.spell.first), LastSeen: timeOf(a.spell.last),
+		FirstSeen: timeOf(a.first), LastSeen: timeOf(a.spell.last),
 		LastGranted: timeOf(a.granted.last()),
 		UserIDs:     slices.Clone(a.userIDs[:min(len(a.userIDs), maxShown)]),
 	}
@@ -102,7 +102,7 @@ func (v *verdict) evidence() []authlog.Evidence {
 	out := make([]authlog.Evidence, 0, len(list))
 	for _, s := range list {
 		out = append(out, authlog.Evidence{
-			Line: lineOf(s.mark), Time: s.mark.Time(), What: plain(s.what),
+			Line: lineOf(s.mark), Time: s.Time(), What: plain(s.what),
 			Raw: authlog.Sanitize(s.raw), Cut: s.cut,
 		})
 	}

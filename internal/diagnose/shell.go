@@ -13,14 +13,21 @@ type word string
 
 // lit is text as one word.
 func lit(s string) word {
-	if s != "" && strings.Trim(s, safeBytes) == "" && s[0] != '~' {
+	if isSafe(s) {
 		return word(s)
 	}
 	return word("'" + strings.ReplaceAll(s, "'", `'\''`) + "'")
 }
 
-// safeBytes need no quotes in an argument.
-const safeBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-"
+// isSafe tells whether s needs no quotes as an argument.
+func isSafe(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isAlnum(c) && strings.IndexByte("_./:@%+=,-", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // variable is a shell variable as one word.
 func variable(name string) word { return word(`"$` + name + `"`) }

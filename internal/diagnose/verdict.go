@@ -237,7 +237,11 @@ type bench struct {
 	c   *cluster
 	cfg *Config
 	all []*verdict
+	// onAuth are those on aws-auth.
+	onAuth []*verdict
 	by  map[*principal]*verdict // the primary verdict of a principal
+	// causes are the verdicts that others are explained by, by code.
+	causes map[string]*verdict
 }
 
 func (b *bench) add(v *verdict) *verdict {
@@ -245,18 +249,11 @@ func (b *bench) add(v *verdict) *verdict {
 	return v
 }
 
-func (b *bench) find(code string) *verdict {
-	i := slices.IndexFunc(b.all, func(v *verdict) bool { return v.code == code })
-	if i < 0 {
-		return nil
-	}
-	return b.all[i]
-}
-
 // evaluate reaches all verdicts on a cluster, sorted by code and subject.
 func (c *cluster) evaluate(cfg *Config, siblings []*cluster) []*verdict {
 	b := &bench{c: c, cfg: cfg, by: map[*principal]*verdict{}}
 	c.join(cfg)
+	c.claim = c.creatorOf()
 	b.awsAuth()
 	b.principals()
 	b.wiped()
@@ -268,9 +265,9 @@ func (c *cluster) evaluate(cfg *Config, siblings []*cluster) []*verdict {
 	b.creator()
 	b.logs()
 	b.suppress()
-	creator := c.creatorOf()
+	creator := c.claim.arn + " " + string(c.claim.confidence)
 	for _, v := range b.all {
-		v.about.creator = creator.arn + " " + string(creator.confidence)
+		v.about.creator = creator
 	}
 	slices.SortFunc(b.all, func(x, y *verdict) int {
 		if n := strings.Compare(x.code, y.code); n != 0 {
