@@ -64,15 +64,17 @@ func (c *backfillCmd) Run(ctx context.Context, r *run) (err error) {
 		cfg: cfg, store: st, lines: metrics.NewLines(reg, outcomes(), reasonCodes()), reader: p.Reader, meter: p,
 		health: pipeline.NewHealth(), log: r.log, rows: backfillRows, saved: p.page,
 	}
-	tails, err := f.tails(ctx)
-	if err != nil {
-		return err
-	}
 	var faults []error
-	for _, t := range tails {
-		p.follow(t)
-		if err := t.Backfill(ctx, start, end); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", t.Name(), err))
+	for i := range cfg.Sources {
+		tails, err := f.tails(ctx, &cfg.Sources[i])
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", sourceName(&cfg.Sources[i]), err))
+		}
+		for _, t := range tails {
+			p.follow(t)
+			if err := t.Backfill(ctx, start, end); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", t.Name(), err))
+			}
 		}
 	}
 	p.end()

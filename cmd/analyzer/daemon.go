@@ -33,7 +33,7 @@ type daemon struct {
 	listener net.Listener
 	server   *http.Server
 	store    *store.SQLite
-	tails    []*pipeline.Tail
+	fleet    *fleet
 }
 
 // newDaemon opens the database and the listener. Nothing is read or served
@@ -50,11 +50,12 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	if d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger()); err != nil {
 		return nil, err
 	}
-	f := &fleet{
-		cfg: cfg, store: d.store, lines: lines, reader: reader, meter: reader, health: health,
+	budget := pipeline.NewBudget(uint64(cfg.Limits.DailyBudget))
+	d.fleet = &fleet{
+		cfg: cfg, store: d.store, lines: lines, reader: reader, meter: meter{reader, budget}, health: health, budget: budget,
 		log: log.With().Str("part", "reader").Logger(),
 	}
-	if d.tails, err = f.tails(ctx); err == nil {
+	if err = d.checkAWS(ctx); err == nil {
 		d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	}
 	if err != nil {
@@ -66,6 +67,17 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	})
 	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())
 	return d, nil
+}
+
+// checkAWS finds what is wrong with the AWS configuration of the machine before
+// anything runs; it calls nothing.
+func (d *daemon) checkAWS(ctx context.Context) error {
+	for i := range d.cfg.Sources {
+		if _, err := loadAWS(ctx, &d.cfg.Sources[i], &d.cfg.Limits); err != nil {
+			return fmt.Errorf("source %d: %w", i+1, err)
+		}
+	}
+	return nil
 }
 
 // url is the address to open.
@@ -81,8 +93,8 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, t := range d.tails {
-		g.Go(func() error { t.Run(ctx); return nil })
+	for i := range d.cfg.Sources {
+		g.Go(func() error { d.fleet.follow(ctx, &d.cfg.Sources[i]); return nil })
 	}
 	g.Go(func() error { d.prune(ctx); return nil })
 	g.Go(func() error {

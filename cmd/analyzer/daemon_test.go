@@ -363,3 +363,54 @@ func TestBackfillReadsHistoryOnce(t *testing.T) {
 		t.Errorf("a span turned around: status %d: %s", status, said)
 	}
 }
+
+func TestOneBrokenAccountDoesNotStopTheOthers(t *testing.T) {
+	world := awssim.NewWorld(time.Now)
+	home, other := world.Account("111122223333"), world.Account("444455556666")
+	for account, regions := range map[*awssim.Account][]string{home: {"eu-central-1", "ap-east-1"}, other: {"eu-central-1"}} {
+		for _, region := range regions {
+			group, err := account.Region(region).CreateLogGroup("/aws/eks/"+account.ID()[:3]+"-"+region+"/cluster", awssim.GroupOptions{Created: time.Now().Add(-time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream, err := group.CreateStream("authenticator-0123456789abcdef0123456789abcdef", time.Now().Add(-time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := time.Now().Add(-10 * time.Minute)
+			stream.Put(awssim.Event{Time: at, Message: deniedLine(1, at)})
+		}
+	}
+	role := other.AddRole(awssim.Role{Name: "reader", ExternalID: "right", Trusted: []string{home.ID()}})
+	aws, err := awssim.Start(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aws.Close()
+	dir := t.TempDir()
+	cfg := filepath.Join(dir, "analyzer.yml")
+	text := "sources:\n" +
+		"  - {regions: all}\n" +
+		"  - {regions: [eu-central-1], role_arn: '" + role + "', external_id: wrong}\n" +
+		"tail: {interval: 1s}\nstorage: {path: " + filepath.Join(dir, "analyzer.db") + "}\n"
+	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, aws, freeAddress(t), "serve", "--config.file", cfg)
+	until(t, "both regions of the account that can be read have their denial", func() bool {
+		for _, cluster := range []string{"111-eu-central-1", "111-ap-east-1"} {
+			body, status, err := c.get(t.Context(), "/clusters/"+cluster+"/denials")
+			if err != nil || status != http.StatusOK || !strings.Contains(string(body), `"reason":"arn_not_mapped"`) {
+				return false
+			}
+		}
+		return true
+	})
+	until(t, "the broken account is named and the others are ready", func() bool {
+		body, status, err := c.get(t.Context(), "/-/ready")
+		return err == nil && status == http.StatusOK && strings.Contains(string(body), role) && strings.Contains(string(body), "sts:AssumeRole")
+	})
+	if err := c.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
@@ -21,43 +23,140 @@ type fleet struct {
 	store  pipeline.Store
 	lines  *metrics.Lines
 	reader *metrics.Reader
-	meter  source.Meter // usually reader
+	meter  source.Meter
 	health *pipeline.Health
+	budget *pipeline.Budget
 	log    zerolog.Logger
 
 	rows  int                 // of a query; 0: the default
 	saved func(*authlog.Page) // told of each page; nil: nobody
+
+	mu     sync.Mutex
+	limits map[string]*source.Limits // by account and region, as far as known
 }
 
-// tails makes a reader for each region of each source.
-func (f *fleet) tails(ctx context.Context) ([]*pipeline.Tail, error) {
-	var tails []*pipeline.Tail
-	limits := map[string]*source.Limits{}
-	for i := range f.cfg.Sources {
-		s := &f.cfg.Sources[i]
-		regions := s.Regions
-		if len(regions) == 0 {
-			regions = []string{""}
-		}
-		for _, region := range regions {
-			sc := sourceConfig(s, &f.cfg.Limits, region)
-			sc.RowLimit = max(sc.RowLimit, f.rows)
-			awscfg, err := source.LoadAWS(ctx, sc)
-			if err != nil {
-				return nil, fmt.Errorf("source %d: %w", i+1, err)
-			}
-			name := shardName(s.RoleARN, awscfg.Region)
-			if limits[name] == nil {
-				limits[name] = source.NewLimits(sc)
-			}
-			sc.Limits = limits[name]
-			pc := tailConfig(&f.cfg.Tail)
-			pc.Saved = f.saved
-			src := source.New(awscfg, sc, f.meter, f.log)
-			tails = append(tails, pipeline.NewTail(name, pc, src, f.store, f.lines, f.reader, f.health, f.log))
+// follow reads one source until ctx ends. While it cannot be told which
+// regions to read, it is asked for again and named in the health; the other
+// sources go on.
+func (f *fleet) follow(ctx context.Context, s *config.Source) {
+	tails, err := f.tails(ctx, s)
+	for ; err != nil; tails, err = f.tails(ctx, s) {
+		f.health.Fail(sourceName(s), err)
+		f.log.Warn().Err(err).Str("source", sourceName(s)).Msg("will be tried again")
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(f.cfg.Tail.Interval)):
 		}
 	}
+	f.health.Forget(sourceName(s))
+	var wait sync.WaitGroup
+	for _, t := range tails {
+		wait.Go(func() { t.Run(ctx) })
+	}
+	wait.Wait()
+}
+
+// tails makes a reader for each region of a source.
+func (f *fleet) tails(ctx context.Context, s *config.Source) ([]*pipeline.Tail, error) {
+	regions, err := f.regions(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var tails []*pipeline.Tail
+	for _, region := range regions {
+		src, name, err := f.source(ctx, s, region)
+		if err != nil {
+			return nil, err
+		}
+		pc := tailConfig(&f.cfg.Tail)
+		pc.Saved, pc.Budget = f.saved, f.budget
+		tails = append(tails, pipeline.NewTail(name, pc, src, f.store, f.lines, f.reader, f.health, f.log))
+	}
 	return tails, nil
+}
+
+// regions are those to read, the empty name for that of the AWS chain.
+func (f *fleet) regions(ctx context.Context, s *config.Source) ([]string, error) {
+	switch {
+	case len(s.Regions) == 0:
+		return []string{""}, nil
+	case !s.Regions.All():
+		return s.Regions, nil
+	}
+	awscfg, err := loadAWS(ctx, s, &f.cfg.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return source.Regions(ctx, awscfg)
+}
+
+// loadAWS is the AWS configuration of a source in its first region. To ask for
+// all regions any will do where the machine has none of its own.
+func loadAWS(ctx context.Context, s *config.Source, l *config.Limits) (aws.Config, error) {
+	region := ""
+	if len(s.Regions) > 0 && !s.Regions.All() {
+		region = s.Regions[0]
+	}
+	awscfg, err := source.LoadAWS(ctx, sourceConfig(s, l, region))
+	if err != nil && s.Regions.All() {
+		return source.LoadAWS(ctx, sourceConfig(s, l, "us-east-1"))
+	}
+	return awscfg, err
+}
+
+// source makes the reader of one region, and names it.
+func (f *fleet) source(ctx context.Context, s *config.Source, region string) (*source.Source, string, error) {
+	sc := sourceConfig(s, &f.cfg.Limits, region)
+	sc.RowLimit = max(sc.RowLimit, f.rows)
+	awscfg, err := source.LoadAWS(ctx, sc)
+	if err != nil {
+		return nil, "", err
+	}
+	name := sourceName(s) + " in " + awscfg.Region
+	if s.RoleARN == "" {
+		name = awscfg.Region
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.limits == nil {
+		f.limits = map[string]*source.Limits{}
+	}
+	// The role's account is in its ARN; the chain's own is one more.
+	key := accountOf(s.RoleARN) + "/" + awscfg.Region
+	if f.limits[key] == nil {
+		f.limits[key] = source.NewLimits(sc)
+	}
+	sc.Limits = f.limits[key]
+	return source.New(awscfg, sc, f.meter, f.log), name, nil
+}
+
+// sourceName is how a source is called before its account is known.
+func sourceName(s *config.Source) string {
+	if s.RoleARN == "" {
+		return "the credentials of the AWS chain"
+	}
+	return s.RoleARN
+}
+
+// accountOf is the account in the ARN of a role, or "".
+func accountOf(roleARN string) string {
+	if parts := strings.Split(roleARN, ":"); len(parts) > 4 {
+		return parts[4]
+	}
+	return ""
+}
+
+// A meter counts what queries cost, for the metrics and for the budget.
+type meter struct {
+	*metrics.Reader
+	budget *pipeline.Budget
+}
+
+// Query counts one query that has ended.
+func (m meter) Query(account, region, status string, took time.Duration, scanned, skipped int64, usd float64) {
+	m.Reader.Query(account, region, status, took, scanned, skipped, usd)
+	m.budget.Add(account, scanned, time.Now())
 }
 
 func sourceConfig(s *config.Source, l *config.Limits, region string) source.Config {
@@ -69,6 +168,16 @@ func sourceConfig(s *config.Source, l *config.Limits, region string) source.Conf
 	sc.MaxConcurrent = l.ConcurrentQueries
 	sc.Rates.StartQuery, sc.Rates.GetResults, sc.Rates.Describe = l.StartQueryRate, l.GetResultsRate, l.DescribeRate
 	sc.QueryTimeout = time.Duration(l.QueryTimeout)
+	sc.PricePerGB = l.PricePerGB
+	if s.LogGroup != "" {
+		sc.Pattern = s.LogGroup
+	}
+	if s.Mode != "" {
+		sc.Mode = source.Mode(s.Mode)
+	}
+	if s.Index != "" {
+		sc.Index = source.Index(s.Index)
+	}
 	return sc
 }
 
@@ -86,14 +195,6 @@ func tailConfig(t *config.Tail) pipeline.Config {
 		pc.Sweeps = append(pc.Sweeps, time.Duration(age))
 	}
 	return pc
-}
-
-// shardName is how a shard is called before its account is known.
-func shardName(roleARN, region string) string {
-	if roleARN == "" {
-		return region
-	}
-	return roleARN + " in " + region
 }
 
 // outcomes are the values of the label outcome.

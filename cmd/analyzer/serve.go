@@ -23,7 +23,7 @@ func (c *serveCmd) Run(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	r.log.Info().Str("address", d.url()).Str("database", cfg.Storage.Path).Int("shards", len(d.tails)).Msg("serving")
+	r.log.Info().Str("address", d.url()).Str("database", cfg.Storage.Path).Int("sources", len(cfg.Sources)).Msg("serving")
 	return d.run(ctx)
 }
 

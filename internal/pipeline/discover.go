@@ -11,7 +11,7 @@ import (
 // sets up lanes for what is new. Groups that are gone are dropped; their
 // findings stay.
 func (t *Tail) discover(ctx context.Context) (faults []error) {
-	now := t.cfg.Now()
+	now := t.src.Now()
 	if now.Sub(t.listed) < t.cfg.Discovery {
 		return t.relist(ctx)
 	}
@@ -19,8 +19,10 @@ func (t *Tail) discover(ctx context.Context) (faults []error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("list log groups: %w", err))
 	} else {
-		t.listed = now
 		t.drop(groups)
+	}
+	if err == nil || len(groups) > 0 {
+		t.listed = now // what could not be listed is tried again when it is due
 	}
 	if err := t.follow(ctx, groups); err != nil {
 		faults = append(faults, err)
@@ -61,7 +63,7 @@ func (t *Tail) follow(ctx context.Context, groups []authlog.Group) error {
 			stored[c.Cluster] = append(stored[c.Cluster], c)
 		}
 	}
-	now := t.cfg.Now()
+	now := t.src.Now()
 	var b authlog.Batch
 	lanes := map[authlog.Cluster][]*lane{}
 	for _, g := range groups {
@@ -114,7 +116,7 @@ func (t *Tail) relist(ctx context.Context) (faults []error) {
 
 // warnOfGap says which lines retention took before they could be read.
 func (t *Tail) warnOfGap(main *lane) {
-	if kept := oldest(main.group, t.cfg.Now()); kept.After(main.Watermark) && len(main.Streams) > 0 {
+	if kept := oldest(main.group, t.src.Now()); kept.After(main.Watermark) && len(main.Streams) > 0 {
 		t.log.Warn().Str("cluster", main.Cluster.Name).Time("from", main.Watermark).Time("to", kept).
 			Msg("retention took lines that were not read yet")
 	}

@@ -32,6 +32,18 @@ func (h *Health) Ready() (ok bool, shards []authlog.ShardStatus) {
 	return ok && !waiting, shards
 }
 
+// Fail notes that the shards of a source are not even known, and why.
+func (h *Health) Fail(source string, err error) {
+	h.set(source, func(s *authlog.ShardStatus) { s.Shard, s.Error = source, authlog.Sanitize(err.Error()) })
+}
+
+// Forget takes back what Fail noted.
+func (h *Health) Forget(source string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.shards, source)
+}
+
 func (h *Health) add(source string) {
 	h.set(source, func(s *authlog.ShardStatus) { s.Shard = source })
 }

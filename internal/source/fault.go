@@ -106,8 +106,11 @@ func typed(op string, err error) error {
 
 func denied(op string, err error) *authlog.AccessError {
 	e := &authlog.AccessError{Action: "logs:" + op, Err: err}
-	if op == opGetCallerIdentity {
+	switch op {
+	case opGetCallerIdentity:
 		e.Action = "sts:" + op
+	case opListRegions:
+		e.Action = "account:" + op
 	}
 	if m := deniedAction.FindStringSubmatch(err.Error()); m != nil {
 		e.Action = m[1]

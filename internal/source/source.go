@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 	opDescribeLogStreams = "DescribeLogStreams"
 	opFilterLogEvents    = "FilterLogEvents"
 	opGetCallerIdentity  = "GetCallerIdentity"
+	opListRegions        = "ListRegions"
 )
 
 // A Meter counts what the reading costs. account is empty until AWS has said
@@ -52,6 +54,7 @@ type Source struct {
 	keys   aws.CredentialsProvider
 	meter  Meter
 	limits *Limits
+	clock  *clock
 	log    zerolog.Logger
 
 	verdicts verdicts
@@ -69,6 +72,8 @@ func New(awscfg aws.Config, cfg Config, meter Meter, log zerolog.Logger) *Source
 	if cfg.Limits == nil {
 		cfg.Limits = NewLimits(cfg)
 	}
+	clock := newClock(cfg.Clock, log)
+	awscfg.APIOptions = append(slices.Clone(awscfg.APIOptions), clock.watch)
 	return &Source{
 		cfg:    cfg,
 		logs:   cloudwatchlogs.NewFromConfig(awscfg),
@@ -76,6 +81,7 @@ func New(awscfg aws.Config, cfg Config, meter Meter, log zerolog.Logger) *Source
 		keys:   awscfg.Credentials,
 		meter:  meter,
 		limits: cfg.Limits,
+		clock:  clock,
 		log:    log,
 		shard:  authlog.Shard{Region: cfg.Region},
 	}
@@ -97,6 +103,10 @@ func (s *Source) Shard(ctx context.Context) (authlog.Shard, error) {
 	s.shard.Account = aws.ToString(out.Account)
 	return s.shard, nil
 }
+
+// Now is the time by AWS's clock, as far as its answers have told it; before
+// the first one it is ours. UTC.
+func (s *Source) Now() time.Time { return s.clock.now() }
 
 func (s *Source) known() authlog.Shard {
 	s.mu.Lock()
