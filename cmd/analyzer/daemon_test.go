@@ -26,6 +26,7 @@ import (
 type child struct {
 	cmd    *exec.Cmd
 	url    string
+	stdout *strings.Builder
 	stderr *strings.Builder
 	exited chan error
 }
@@ -44,12 +45,12 @@ func freeAddress(t *testing.T) string {
 // start runs the program with these arguments against the simulated AWS.
 func start(t *testing.T, aws *awssim.Server, address string, args ...string) *child {
 	t.Helper()
-	c := &child{url: "http://" + address, stderr: &strings.Builder{}, exited: make(chan error, 1)}
+	c := &child{url: "http://" + address, stdout: &strings.Builder{}, stderr: &strings.Builder{}, exited: make(chan error, 1)}
 	if address != "" {
 		args = append(args, "--web.listen-address", address)
 	}
 	c.cmd = exec.Command(os.Args[0], args...) //nolint:noctx // it is killed by the test itself
-	c.cmd.Stderr = c.stderr
+	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
 	c.cmd.Env = []string{
 		asAnalyzer + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"),
 		"AWS_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true",
@@ -310,18 +311,20 @@ func TestServeRefusesAnAddressThatIsTaken(t *testing.T) {
 	}
 }
 
-// runChild runs the program to its end and returns its exit status and what it said.
+// runChild runs the program to its end and returns its exit status and what it
+// said on both streams.
 func runChild(t *testing.T, aws *awssim.Server, args ...string) (int, string) {
 	t.Helper()
 	c := start(t, aws, "", args...)
 	err := <-c.exited
+	said := c.stdout.String() + c.stderr.String()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exit.ExitCode(), c.stderr.String()
+		return exit.ExitCode(), said
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return 0, c.stderr.String()
+	return 0, said
 }
 
 func TestBackfillReadsHistoryOnce(t *testing.T) {
@@ -412,5 +415,48 @@ func TestOneBrokenAccountDoesNotStopTheOthers(t *testing.T) {
 	})
 	if err := c.signal(t, syscall.SIGTERM); err != nil {
 		t.Errorf("ended by SIGTERM: %v", err)
+	}
+}
+
+func TestPlanAndQueryReadOnly(t *testing.T) {
+	demo, err := awssim.NewDemo(time.Now, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aws, err := awssim.Start(demo.World)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer aws.Close()
+	dir := t.TempDir()
+	cfg := filepath.Join(dir, "analyzer.yml")
+	text := "sources:\n"
+	for _, s := range demo.Sources {
+		text += fmt.Sprintf("  - {regions: [%s], role_arn: '%s', external_id: %s}\n", s.Region, s.RoleARN, s.ExternalID)
+	}
+	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, said := runChild(t, aws, "plan", "--config.file", cfg)
+	for _, want := range []string{
+		"account 444455556666, region us-east-1", "/aws/eks/prod/cluster", "INFREQUENT_ACCESS",
+		"queries a minute in all", "expected with the index: at most", "expected without it: at most", "missing permissions: none",
+	} {
+		if status != 0 || !strings.Contains(said, want) {
+			t.Errorf("plan: status %d, no %q in:\n%s", status, want, said)
+		}
+	}
+	status, said = runChild(t, aws, "query", "prod", "--config.file", cfg)
+	if status != 0 || strings.Count(said, `| filter @logStream in ["authenticator-`) != 2 || strings.Contains(said, "@logStream like") {
+		t.Errorf("query: status %d:\n%s", status, said)
+	}
+	status, said = runChild(t, aws, "query", "nowhere", "--config.file", cfg)
+	if status != 1 || !strings.Contains(said, `no log group of a cluster "nowhere"`) {
+		t.Errorf("query of an unknown cluster: status %d: %s", status, said)
+	}
+	demo.World.Inject(awssim.Fault{Operation: "StartQuery", Fail: awssim.AccessDenied})
+	status, said = runChild(t, aws, "plan", "--config.file", cfg)
+	if status != 1 || !strings.Contains(said, "missing permission: logs:StartQuery") {
+		t.Errorf("plan without a permission: status %d: %s", status, said)
 	}
 }

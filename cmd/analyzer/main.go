@@ -32,6 +32,8 @@ Prometheus metrics and a REST API.
 type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Follow the clusters' logs and serve what they say."`
 	Demo     demoCmd     `cmd:"" help:"Run the daemon against a simulated AWS on this machine."`
+	Plan     planCmd     `cmd:"" help:"Show what serve would read, how often, and what that costs."`
+	Query    queryCmd    `cmd:"" help:"Print a Logs Insights query for the console."`
 	Backfill backfillCmd `cmd:"" help:"Read history that was never read before, oldest first."`
 	Classify classifyCmd `cmd:"" help:"Classify log lines from files or a pipe, without AWS."`
 	Check    checkCmd    `cmd:"" help:"Check files before they are used."`
