@@ -220,3 +220,7 @@ func (l *linter) empty(m *Mappings) {
 		}, 0, 0)
 	}
 }
+
+// Data reads the data of the ConfigMap out of a file, in any form that Lint
+// takes. What cannot be read is left out.
+func Data(src []byte) map[string]string { return read(string(src)).data }

@@ -60,6 +60,21 @@ func NearestTo(data map[string]string, arn string, o Options) *Nearest {
 	return r.LockedOut[0].Nearest
 }
 
+// Near says in what way an ARN that is written somewhere is nearly the
+// principal that was denied: code and message as in Nearest, and where the two
+// differ. The code is "" where they have nothing to do with one another.
+func Near(have, want string) (code, message string, haveSpan, wantSpan Span) {
+	e := &entry{arn: placed{s: have}}
+	e.judge()
+	for _, like := range [...]func(have, want string, e *entry) (code, message string){sameCorrected, samePath, sameName, samePermissionSet, nearlySpelt} {
+		if code, message = like(have, want, e); code != "" {
+			haveSpan, wantSpan = differ(have, want)
+			return code, message, haveSpan, wantSpan
+		}
+	}
+	return "", "", Span{}, Span{}
+}
+
 // nearest tries each way to be nearly right, the surest first.
 func (l *linter) nearest(arn string) *Nearest {
 	for i := range l.entries {

@@ -1,0 +1,250 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// compose joins what EKS said with aws-auth as it is now. c.mu is held.
+func (r *Reader) compose(ctx context.Context, c *cluster) *authlog.Access {
+	a := *c.read
+	a.Missing, a.Problems = slices.Clone(a.Missing), slices.Clone(a.Problems)
+	a.Entries = some(a.Entries)
+	s := c.auth.snapshot()
+	if s.err != nil {
+		if refused, ok := errors.AsType[*authlog.AccessError](s.err); ok {
+			a.Missing = append(a.Missing, missing(refused))
+		} else {
+			a.Problems = append(a.Problems, printable(s.err.Error()))
+		}
+	}
+	if s.known {
+		a.AWSAuth = s.show(&a)
+		a.Broken = append(a.Broken, s.faults(&a)...)
+	}
+	a.Broken = append(a.Broken, entryFaults(&a)...)
+	a.Broken = append(a.Broken, r.goneRoles(ctx, &a)...)
+	r.nameIAM(&a)
+	slices.SortStableFunc(a.Broken, func(x, y authlog.AccessFault) int { return cmp.Compare(rank(x.Severity), rank(y.Severity)) })
+	a.Tier = r.tier(&a, s.known && s.err == nil)
+	a.Broken, a.Missing, a.Problems = some(a.Broken), some(a.Missing), some(a.Problems)
+	return &a
+}
+
+// some is the list, or an empty one for none.
+func some[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func rank(severity string) int {
+	return slices.Index([]string{"error", "warning", "info"}, severity)
+}
+
+// tier is the highest one that was answered whole, with those below it.
+func (r *Reader) tier(a *authlog.Access, awsAuth bool) int {
+	lowest := 4
+	for _, m := range a.Missing {
+		lowest = min(lowest, m.Tier)
+	}
+	switch {
+	case a.Mode == "" || a.EntriesRead.IsZero() || lowest == 1:
+		return 0
+	case !awsAuth || lowest == 2:
+		return 1
+	case !r.cfg.IAM || lowest == 3 || !r.iam.answered():
+		return 2
+	}
+	return 3
+}
+
+// nameIAM names the calls to IAM that did not work.
+func (r *Reader) nameIAM(a *authlog.Access) {
+	fails := r.iam.failures()
+	for _, action := range slices.Sorted(maps.Keys(fails)) {
+		if err := fails[action]; refused(err) {
+			a.Missing = append(a.Missing, missing(accessError(action, err)))
+		} else {
+			a.Problems = append(a.Problems, printable(action+": "+err.Error()))
+		}
+	}
+}
+
+// authSnapshot is a copy of an authState to read from.
+type authSnapshot struct {
+	known, exists bool
+	data          map[string]string
+	source        string
+	at            time.Time
+	err           error
+}
+
+func (s *authState) snapshot() *authSnapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &authSnapshot{known: s.known, exists: s.exists, data: s.data, source: s.source, at: s.at, err: s.err}
+}
+
+// show gives the items that the authenticator keeps.
+func (s *authSnapshot) show(a *authlog.Access) *authlog.AWSAuth {
+	m := awsauth.Parse(s.data)
+	out := &authlog.AWSAuth{
+		Read: s.at, Exists: s.exists, Source: s.source, Ignored: a.Mode == authlog.ModeAPI,
+		Roles: []authlog.AWSAuthItem{}, Users: []authlog.AWSAuthItem{}, Accounts: []string{},
+	}
+	entries := map[string]bool{}
+	for _, e := range a.Entries {
+		entries[strings.ToLower(canonical(e.ARN))] = true
+	}
+	item := func(arn, username string, groups []string) authlog.AWSAuthItem {
+		it := authlog.AWSAuthItem{ARN: printable(arn), Username: printable(username), Groups: []string{}, Overridden: entries[strings.ToLower(arn)]}
+		for _, g := range groups {
+			it.Groups = append(it.Groups, printable(g))
+		}
+		return it
+	}
+	for _, role := range m.Roles {
+		arn := role.ARN
+		if role.SSO != nil {
+			arn = "sso " + role.SSO.AccountID + " " + role.SSO.PermissionSetName
+		}
+		out.Roles = append(out.Roles, item(arn, role.Username, role.Groups))
+	}
+	for _, user := range m.Users {
+		out.Users = append(out.Users, item(user.ARN, user.Username, user.Groups))
+	}
+	for _, account := range m.Accounts {
+		out.Accounts = append(out.Accounts, printable(account))
+	}
+	return out
+}
+
+// options is what the linter should know of the cluster.
+func options(a *authlog.Access) awsauth.Options {
+	o := awsauth.Options{Mode: string(a.Mode), Account: a.Cluster.Account}
+	if p := strings.SplitN(a.RoleARN, ":", 3); len(p) == 3 {
+		o.Partition = p[1]
+	}
+	return o
+}
+
+// faults are what the linter finds, notes left out.
+func (s *authSnapshot) faults(a *authlog.Access) []authlog.AccessFault {
+	if !s.exists {
+		if a.Mode == authlog.ModeAPI || a.Mode == "" {
+			return nil
+		}
+		f := authlog.AccessFault{
+			Code: "aws_auth_deleted", Severity: "error", Where: "aws-auth", Message: "there is no aws-auth in kube-system",
+			Effect: "who came in by it is locked out, nodes included",
+		}
+		if a.Mode == authlog.ModeBoth {
+			f.Severity = "warning" // access entries may cover everybody
+		}
+		return []authlog.AccessFault{f}
+	}
+	var out []authlog.AccessFault
+	r := awsauth.LintData(s.data, options(a))
+	for _, f := range r.Findings {
+		if f.Severity == awsauth.SeverityInfo || f.Code == awsauth.CodeIgnored && len(s.data) == 0 {
+			continue
+		}
+		out = append(out, authlog.AccessFault{
+			Code: f.Code, Severity: f.Severity.String(), Where: where(f.Section, f.Item, f.Line, f.Column),
+			Message: f.Message, Effect: f.Effect, Corrected: f.Corrected,
+		})
+	}
+	return out
+}
+
+// where words a place in aws-auth.
+func where(section string, item, line, column int) string {
+	switch {
+	case section == "":
+		return "aws-auth"
+	case item < 0:
+		return fmt.Sprintf("aws-auth %s line %d:%d", printable(section), line, column)
+	}
+	return fmt.Sprintf("aws-auth %s item %d, line %d:%d", section, item+1, line, column)
+}
+
+// entryFaults finds entries that let somebody in who may then do nothing.
+func entryFaults(a *authlog.Access) []authlog.AccessFault {
+	var out []authlog.AccessFault
+	for _, e := range a.Entries {
+		if e.Type == "STANDARD" && e.Policies != nil && len(e.Policies)+len(e.Groups) == 0 {
+			out = append(out, authlog.AccessFault{
+				Code: "entry_without_rights", Severity: "warning", Where: "access entry " + e.ARN,
+				Message: "the entry has neither an access policy nor a group",
+				Effect:  "the principal gets in and may do nothing: 403 Forbidden, which is no denial of the authenticator",
+			})
+		}
+	}
+	return out
+}
+
+// goneRoles finds what names a role of IAM Identity Center that is no more,
+// because its permission set was provisioned anew.
+func (r *Reader) goneRoles(ctx context.Context, a *authlog.Access) []authlog.AccessFault {
+	if !r.cfg.IAM {
+		return nil
+	}
+	roles, err := r.iam.ssoRoles(ctx)
+	if err != nil {
+		return nil // named by nameIAM
+	}
+	var out []authlog.AccessFault
+	check := func(arn, where string) {
+		code, now := rotated(arn, a.Cluster.Account, roles)
+		if code == "" {
+			return
+		}
+		f := authlog.AccessFault{
+			Code: code, Severity: "warning", Where: where, Message: printable(arn) + " does not exist any more",
+			Effect: "nobody comes in by it",
+		}
+		if now != "" {
+			f.Effect += ": the role of that permission set is now " + now
+			f.Corrected = now
+		}
+		out = append(out, f)
+	}
+	for _, e := range a.Entries {
+		check(canonical(e.ARN), "access entry "+e.ARN)
+	}
+	if a.AWSAuth != nil && !a.AWSAuth.Ignored {
+		for i, it := range a.AWSAuth.Roles {
+			check(it.ARN, fmt.Sprintf("aws-auth mapRoles, mapping %d", i+1))
+		}
+	}
+	return out
+}
+
+// rotated says whether a canonical ARN is a role of IAM Identity Center that
+// is not among the roles, and which one is now in its place.
+func rotated(arn, account string, roles []person) (code, now string) {
+	set := permissionSet(arn)
+	if set == "" || accountOf(arn) != account {
+		return "", ""
+	}
+	for _, p := range roles {
+		if strings.EqualFold(canonical(p.arn), arn) {
+			return "", ""
+		}
+		if permissionSet(canonical(p.arn)) == set {
+			now = canonical(p.arn)
+		}
+	}
+	return awsauth.CodeSSORotated, now
+}

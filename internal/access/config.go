@@ -1,0 +1,82 @@
+package access
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Config says how to read the clusters of one account and region. Zero fields
+// take the defaults named beside them.
+type Config struct {
+	AWS     aws.Config    // region and credentials
+	Account string        // of the credentials, 12 digits
+	TTL     time.Duration // how long an answer of EKS is used; 10 minutes
+	Rate    float64       // calls a second to EKS and IAM together; 5
+	// Kubernetes lets aws-auth be read from the clusters' API servers, with a
+	// token made from the AWS credentials.
+	Kubernetes bool
+	// IAM lets roles and users be looked up.
+	IAM bool
+	// InCluster is the name of the cluster that the process runs in, whose
+	// aws-auth is read with the pod's service account instead.
+	InCluster string
+	// AWSAuthFiles are files to take the aws-auth of a cluster from instead, by
+	// the cluster's name.
+	AWSAuthFiles map[string]string
+	// OnChange is called when a cluster's aws-auth was read and is another than
+	// before. It must not block.
+	OnChange func(cluster string)
+}
+
+func (c Config) ttl() time.Duration { return cmp.Or(c.TTL, 10*time.Minute) }
+
+// detailTTL is how long the details of an access entry are used: they take two
+// calls an entry and rarely change.
+func (c Config) detailTTL() time.Duration { return 6 * c.ttl() }
+
+func (c Config) rate() float64 { return cmp.Or(c.Rate, 5) }
+
+// callTimeout bounds one call to AWS or to an API server, its retries
+// included.
+const callTimeout = 30 * time.Second
+
+// Actions are the calls of a tier that a permission is needed for: IAM actions
+// for the tiers 1 and 3, verb and resource in Kubernetes for tier 2.
+func Actions(tier int) []string {
+	switch tier {
+	case 1:
+		return []string{actionListClusters, actionDescribeCluster, actionListEntries, actionDescribeEntry, actionListPolicies}
+	case 2:
+		return []string{actionGetAWSAuth, actionWatchAWSAuth}
+	case 3:
+		return []string{actionGetRole, actionGetUser, actionListRoles}
+	}
+	return nil
+}
+
+const (
+	actionListClusters    = "eks:ListClusters"
+	actionDescribeCluster = "eks:DescribeCluster"
+	actionListEntries     = "eks:ListAccessEntries"
+	actionDescribeEntry   = "eks:DescribeAccessEntry"
+	actionListPolicies    = "eks:ListAssociatedAccessPolicies"
+	actionGetAWSAuth      = "get configmaps/aws-auth"
+	actionWatchAWSAuth    = "watch configmaps/aws-auth"
+	actionGetRole         = "iam:GetRole"
+	actionGetUser         = "iam:GetUser"
+	actionListRoles       = "iam:ListRoles"
+)
+
+// tierOf is the tier that an action belongs to.
+func tierOf(action string) int {
+	for tier := 1; tier <= 3; tier++ {
+		for _, a := range Actions(tier) {
+			if a == action {
+				return tier
+			}
+		}
+	}
+	return 2 // signing in to Kubernetes
+}

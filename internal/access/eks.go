@@ -1,0 +1,251 @@
+package access
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// reading is one reading of a cluster under way.
+type reading struct {
+	r   *Reader
+	c   *cluster
+	out *authlog.Access
+	ca  []byte // PEM, of the API server
+}
+
+// read asks EKS, Kubernetes and IAM. c.mu is held.
+func (r *Reader) read(ctx context.Context, c *cluster) (*authlog.Access, error) {
+	rd := &reading{r: r, c: c, out: &authlog.Access{
+		Cluster: authlog.Cluster{Name: c.name, Account: r.cfg.Account, Region: r.cfg.AWS.Region},
+		Read:    time.Now().UTC(),
+	}}
+	if err := rd.describe(ctx); err != nil {
+		return nil, err
+	}
+	rd.entries(ctx)
+	rd.creator(ctx)
+	r.connect(c, rd.out.Endpoint, rd.ca)
+	r.readAWSAuth(ctx, c)
+	return rd.out, ctx.Err()
+}
+
+// failed notes a call that did not work, and tells whether there was one.
+func (rd *reading) failed(action string, err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case refused(err):
+		e := accessError(action, err)
+		rd.out.Missing = append(rd.out.Missing, missing(e))
+	default:
+		rd.out.Problems = append(rd.out.Problems, printable(action+": "+err.Error()))
+	}
+	return true
+}
+
+func missing(e *authlog.AccessError) authlog.MissingPermission {
+	return authlog.MissingPermission{Action: e.Action, Resource: printable(e.Resource), Tier: tierOf(e.Action), Detail: printable(e.Err.Error())}
+}
+
+// describe is eks:DescribeCluster. Its error is that the cluster is gone.
+func (rd *reading) describe(ctx context.Context) error {
+	in := &eks.DescribeClusterInput{Name: aws.String(rd.c.name)}
+	out, err := call(ctx, rd.r.limit, func(ctx context.Context) (*eks.DescribeClusterOutput, error) {
+		return rd.r.eks.DescribeCluster(ctx, in)
+	})
+	if err != nil && absent(err) {
+		return fmt.Errorf("describe cluster %s: %w", rd.c.name, authlog.ErrNotFound)
+	}
+	if rd.failed(actionDescribeCluster, err) || out.Cluster == nil {
+		return nil
+	}
+	cl, a := out.Cluster, rd.out
+	a.Status, a.Version, a.PlatformVersion = string(cl.Status), aws.ToString(cl.Version), aws.ToString(cl.PlatformVersion)
+	a.Created, a.Endpoint, a.RoleARN = utc(cl.CreatedAt), aws.ToString(cl.Endpoint), aws.ToString(cl.RoleArn)
+	a.Logging = logging(cl.Logging)
+	if cl.AccessConfig != nil {
+		a.Mode = authlog.AuthMode(cl.AccessConfig.AuthenticationMode)
+		a.BootstrapAdmin = answer(cl.AccessConfig.BootstrapClusterCreatorAdminPermissions)
+	}
+	if cl.CertificateAuthority != nil {
+		rd.ca, err = base64.StdEncoding.DecodeString(aws.ToString(cl.CertificateAuthority.Data))
+		rd.failed(actionDescribeCluster, err)
+	}
+	return nil
+}
+
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func answer(b *bool) authlog.Answer {
+	switch {
+	case b == nil:
+		return ""
+	case *b:
+		return authlog.Yes
+	}
+	return authlog.No
+}
+
+// logging says whether the authenticator's log is among the enabled types.
+func logging(l *types.Logging) authlog.Answer {
+	if l == nil {
+		return ""
+	}
+	for _, setup := range l.ClusterLogging {
+		if aws.ToBool(setup.Enabled) && slices.Contains(setup.Types, types.LogTypeAuthenticator) {
+			return authlog.Yes
+		}
+	}
+	return authlog.No
+}
+
+// entries lists the access entries and reads the details that are not known.
+func (rd *reading) entries(ctx context.Context) {
+	arns, err := rd.list(ctx)
+	if err != nil && wrongMode(err) {
+		rd.out.Mode, rd.out.EntriesRead = authlog.ModeConfigMap, rd.out.Read
+		return
+	}
+	if rd.failed(actionListEntries, err) {
+		return
+	}
+	rd.out.EntriesRead = rd.out.Read
+	slices.Sort(arns)
+	kept := map[string]entryAt{}
+	refusals := map[string]bool{} // actions that are not to be tried again
+	for _, arn := range arns {
+		e, ok := rd.c.details[arn]
+		if !ok || time.Since(e.at) > rd.r.cfg.detailTTL() {
+			e = rd.detail(ctx, arn, refusals)
+		}
+		if !e.at.IsZero() {
+			kept[arn] = e
+		}
+		rd.out.Entries = append(rd.out.Entries, e.entry)
+	}
+	rd.c.details = kept
+}
+
+// list is eks:ListAccessEntries.
+func (rd *reading) list(ctx context.Context) ([]string, error) {
+	if rd.out.Mode == authlog.ModeConfigMap {
+		return nil, nil // EKS would refuse
+	}
+	var arns []string
+	pages := eks.NewListAccessEntriesPaginator(rd.r.eks, &eks.ListAccessEntriesInput{ClusterName: aws.String(rd.c.name)})
+	for pages.HasMorePages() {
+		page, err := call(ctx, rd.r.limit, func(ctx context.Context) (*eks.ListAccessEntriesOutput, error) { return pages.NextPage(ctx) })
+		if err != nil {
+			return nil, err
+		}
+		arns = append(arns, page.AccessEntries...)
+	}
+	return arns, nil
+}
+
+// detail is eks:DescribeAccessEntry and eks:ListAssociatedAccessPolicies of one
+// entry. Details that could not be read whole have no time and are asked for
+// again by the next reading; after a refusal the call is not made for the other
+// entries.
+func (rd *reading) detail(ctx context.Context, arn string, refusals map[string]bool) entryAt {
+	e := entryAt{entry: authlog.AccessEntry{ARN: arn}, at: time.Now()}
+	failed := func(action string, err error) bool {
+		if err == nil || absent(err) { // deleted since it was listed
+			return err != nil
+		}
+		e.at = time.Time{}
+		refusals[action] = true
+		return rd.failed(action, err)
+	}
+	if refusals[actionDescribeEntry] {
+		e.at = time.Time{}
+	} else if out, err := rd.describeEntry(ctx, arn); !failed(actionDescribeEntry, err) && out != nil {
+		e.entry.Type, e.entry.Username, e.entry.Groups = aws.ToString(out.Type), aws.ToString(out.Username), out.KubernetesGroups
+		e.entry.Created, e.entry.Modified = utc(out.CreatedAt), utc(out.ModifiedAt)
+	}
+	if refusals[actionListPolicies] {
+		e.at = time.Time{}
+		return e
+	}
+	policies, err := rd.policies(ctx, arn)
+	if !failed(actionListPolicies, err) {
+		e.entry.Policies = policies
+	}
+	return e
+}
+
+func (rd *reading) describeEntry(ctx context.Context, arn string) (*types.AccessEntry, error) {
+	in := &eks.DescribeAccessEntryInput{ClusterName: aws.String(rd.c.name), PrincipalArn: aws.String(arn)}
+	out, err := call(ctx, rd.r.limit, func(ctx context.Context) (*eks.DescribeAccessEntryOutput, error) {
+		return rd.r.eks.DescribeAccessEntry(ctx, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.AccessEntry, nil
+}
+
+func (rd *reading) policies(ctx context.Context, arn string) ([]authlog.AccessPolicy, error) {
+	policies := []authlog.AccessPolicy{}
+	in := &eks.ListAssociatedAccessPoliciesInput{ClusterName: aws.String(rd.c.name), PrincipalArn: aws.String(arn)}
+	pages := eks.NewListAssociatedAccessPoliciesPaginator(rd.r.eks, in)
+	for pages.HasMorePages() {
+		page, err := call(ctx, rd.r.limit, func(ctx context.Context) (*eks.ListAssociatedAccessPoliciesOutput, error) { return pages.NextPage(ctx) })
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.AssociatedAccessPolicies {
+			policy := authlog.AccessPolicy{ARN: aws.ToString(p.PolicyArn)}
+			if p.AccessScope != nil {
+				policy.Scope, policy.Namespaces = string(p.AccessScope.Type), p.AccessScope.Namespaces
+			}
+			policies = append(policies, policy)
+		}
+	}
+	return policies, nil
+}
+
+// creatorWithin is how far the creator's entry may be from the cluster's
+// creation: EKS makes it while it makes the cluster.
+const creatorWithin = 30 * time.Minute
+
+// creator finds the entry that EKS made for whoever made the cluster: an
+// administrator's, as old as the cluster. Where IAM may be asked it says
+// whether the principal is still there.
+func (rd *reading) creator(ctx context.Context) {
+	a := rd.out
+	for i := range a.Entries {
+		e := &a.Entries[i]
+		admin := slices.ContainsFunc(e.Policies, func(p authlog.AccessPolicy) bool {
+			return strings.HasSuffix(p.ARN, "/AmazonEKSClusterAdminPolicy") && p.Scope == "cluster"
+		})
+		if !admin || a.Created.IsZero() || e.Created.IsZero() || e.Created.Sub(a.Created).Abs() > creatorWithin || a.BootstrapAdmin == authlog.No {
+			continue
+		}
+		if a.Creator.ARN != "" { // two of them: neither is proven
+			a.Creator = authlog.Creator{}
+			return
+		}
+		a.Creator = authlog.Creator{ARN: canonical(e.ARN), Source: "access entry made with the cluster"}
+	}
+	if a.Creator.ARN == "" || !rd.r.cfg.IAM {
+		return
+	}
+	who, _ := rd.r.iam.find(ctx, a.Creator.ARN) // an error is named by compose
+	a.Creator.Exists = who.exists
+}
