@@ -85,6 +85,7 @@ func (s *Server) Close() error {
 // serve answers one request of any service.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	requestID := newID()
+	w.Header().Set("Date", s.world.Now().Format(http.TimeFormat))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
 		awsJSON.writeError(w, requestID, &apiError{

@@ -37,8 +37,9 @@ type Pace struct {
 
 // NewWorld makes an empty world with AWS's default limits and queries that
 // take 150 ms. now is the world's clock: it decides what is visible, how old a
-// query is and what retention has removed. Signatures, session tokens and
-// request rates go by real time, as the SDK's do.
+// query is and what retention has removed, and it dates the answers. Session
+// tokens and request rates go by real time; a signature may go by either clock,
+// since the SDK signs by that of the answers it had.
 func NewWorld(now func() time.Time) *World {
 	return &World{
 		Pace:     Pace{Scheduled: 50 * time.Millisecond, Running: 100 * time.Millisecond},

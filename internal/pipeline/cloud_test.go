@@ -64,6 +64,8 @@ func (c *cloud) Shard(context.Context) (authlog.Shard, error) {
 	return authlog.Shard{Account: "111122223333", Region: "eu-central-1"}, nil
 }
 
+func (c *cloud) Now() time.Time { return c.now }
+
 func (c *cloud) Groups(context.Context) ([]authlog.Group, error) {
 	return slices.Clone(c.groups), nil
 }
@@ -132,7 +134,6 @@ func begin(t *testing.T, path string, c *cloud, change func(*pipeline.Config)) *
 	cfg := pipeline.Config{
 		Interval: time.Minute, SettleMin: time.Minute, SettleMax: 2 * time.Minute, Discovery: 10 * time.Minute, Lookback: time.Hour, Step: time.Hour,
 		Sweeps: []time.Duration{15 * time.Minute, time.Hour}, SweepInterval: 10 * time.Minute,
-		Now: func() time.Time { return c.now },
 	}
 	if change != nil {
 		change(&cfg)

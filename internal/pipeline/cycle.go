@@ -20,7 +20,7 @@ func (t *Tail) Cycle(ctx context.Context) (behind bool) {
 		faults = append(faults, err)
 	} else {
 		faults = append(faults, t.discover(ctx)...)
-		faults = append(faults, t.runAll(ctx, plan(t.all(), t.cfg.Now(), &t.cfg))...)
+		faults = append(faults, t.runAll(ctx, plan(t.all(), t.src.Now(), &t.cfg))...)
 	}
 	if ctx.Err() != nil {
 		return false
@@ -98,12 +98,11 @@ func (t *Tail) failed(err error, targets []authlog.Target) {
 // commit saves what the page leads to together with the cursors that move,
 // then counts it.
 func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
-	now := t.cfg.Now()
 	keys, seen, err := fresh(ctx, t.store, p.Lines)
 	if err != nil {
 		return err
 	}
-	b := authlog.Batch{Seen: seen, Cursors: j.read(p, now.Add(-t.settle.value()).Truncate(time.Second))}
+	b := authlog.Batch{Seen: seen, Cursors: j.read(p, j.asked.Add(-t.settle.value()).Truncate(time.Second))}
 	events := findings(&j.join, &b, p.Lines, keys)
 	if len(b.Seen) == 0 && len(b.Cursors) == 0 {
 		return nil
@@ -117,7 +116,7 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 		}
 	}
 	t.count(events)
-	t.measure(events, now, j)
+	t.measure(events, j)
 	if t.cfg.Saved != nil {
 		t.cfg.Saved(p)
 	}
@@ -128,7 +127,7 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 
 // behind reports whether a lane has more to read at once.
 func (t *Tail) behind() bool {
-	now := t.cfg.Now()
+	now := t.src.Now()
 	for _, lanes := range t.lanes {
 		for _, l := range lanes {
 			from, to, more, ok := l.window(now, &t.cfg)

@@ -82,13 +82,14 @@ func (t *Tail) count(fresh []counted) {
 // measure learns from fresh lines how late CloudWatch shows them. A window
 // that does not reach the present says nothing of that, but what a sweep finds
 // came after its second had settled.
-func (t *Tail) measure(fresh []counted, now time.Time, j *job) {
-	present := j.role == tailing && now.Sub(j.To) < t.cfg.Interval
+func (t *Tail) measure(fresh []counted, j *job) {
+	now := t.src.Now()
+	present := j.role == tailing && j.asked.Sub(j.To) < t.cfg.Interval
 	for i := range fresh {
 		c := &fresh[i]
 		switch {
 		case present:
-			t.settle.observe(now.Sub(c.time))
+			t.settle.observe(j.asked.Sub(c.time))
 		case j.role == sweeping:
 			t.settle.straggler()
 		default:

@@ -30,7 +30,7 @@ func (t *Tail) Backfill(ctx context.Context, start, end time.Time) error {
 		return err
 	}
 	for {
-		jobs := plan(t.pasts(), t.cfg.Now(), &t.cfg)
+		jobs := plan(t.pasts(), t.src.Now(), &t.cfg)
 		if len(jobs) == 0 || ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -61,7 +61,7 @@ func (t *Tail) pasts() []*lane {
 
 // askFor adds a lane for each stretch of [start, end) that no lane covers.
 func (t *Tail) askFor(ctx context.Context, start, end time.Time) error {
-	now := t.cfg.Now()
+	now := t.src.Now()
 	var b authlog.Batch
 	for _, lanes := range t.lanes {
 		main := lanes[0].main

@@ -30,6 +30,8 @@ type Source interface {
 	// Read yields the window's lines in pages. An error comes with a page that
 	// names the targets it concerns; the others go on.
 	Read(ctx context.Context, w authlog.Window) iter.Seq2[authlog.Page, error]
+	// Now is the time by the clock that lines are shown by: AWS's, not ours.
+	Now() time.Time
 }
 
 // A Store keeps what the pipeline finds.
@@ -57,8 +59,6 @@ type Config struct {
 	Budget *Budget
 	// Saved is told of each page that was saved; nil: nobody.
 	Saved func(*authlog.Page)
-	// Now is the clock; nil: time.Now.
-	Now func() time.Time
 }
 
 // A Tail follows the log groups of one shard.
@@ -81,9 +81,6 @@ type Tail struct {
 // NewTail builds the tail of one source. Name is how /-/ready and the log call
 // it until its account is known.
 func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Lines, reader *metrics.Reader, health *Health, log zerolog.Logger) *Tail {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	health.add(name)
 	return &Tail{
 		cfg: cfg, src: src, store: store, lines: lines, reader: reader, health: health, name: name,
@@ -104,7 +101,7 @@ func (t *Tail) Name() string {
 // again, with the cursor where it was.
 func (t *Tail) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		started := t.cfg.Now()
+		started := time.Now()
 		wait := t.cfg.Interval
 		behind := t.Cycle(ctx)
 		stretch := t.stretch()
@@ -114,7 +111,7 @@ func (t *Tail) Run(ctx context.Context) {
 		wait = time.Duration(float64(wait) * stretch)
 		select {
 		case <-ctx.Done():
-		case <-time.After(max(wait-t.cfg.Now().Sub(started), 0)):
+		case <-time.After(max(wait-time.Since(started), 0)):
 		}
 	}
 }
@@ -124,5 +121,5 @@ func (t *Tail) stretch() float64 {
 	if t.cfg.Budget == nil {
 		return 1
 	}
-	return t.cfg.Budget.Stretch(t.shard.Account, t.cfg.Now())
+	return t.cfg.Budget.Stretch(t.shard.Account, t.src.Now())
 }

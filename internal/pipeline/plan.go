@@ -10,7 +10,8 @@ import (
 // A job is one window and the lanes it moves forward.
 type job struct {
 	authlog.Window
-	role  role // of all its lanes
+	asked time.Time // when: what comes later is not in its pages
+	role  role      // of all its lanes
 	lanes map[authlog.Cluster]*lane
 	done  map[streamKey]time.Time // up to where each stream was read
 	join  rules.Joiner            // over the pages, which go forward in time
@@ -21,9 +22,10 @@ type streamKey struct {
 	stream  string
 }
 
-func newJob(r role, from, to time.Time) *job {
+func newJob(r role, from, to, now time.Time) *job {
 	return &job{
 		Window: authlog.Window{From: from, To: to},
+		asked:  now,
 		role:   r,
 		lanes:  map[authlog.Cluster]*lane{},
 		done:   map[streamKey]time.Time{},
@@ -53,7 +55,7 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 			}
 		}
 		if j == nil {
-			j = newJob(l.role, from, to)
+			j = newJob(l.role, from, to, now)
 			jobs = append(jobs, j)
 			bySpan[key] = append(bySpan[key], j)
 		}

@@ -76,6 +76,8 @@ type Config struct {
 	Backoff      time.Duration // before the first of them; doubles, with jitter
 
 	PricePerGB float64 // USD for 10^9 bytes scanned
+
+	Clock func() time.Time // ours, see Source.Now; nil: time.Now
 }
 
 // Rates are calls a second. They stay below the quotas of the account, which
@@ -152,6 +154,9 @@ func (c Config) withDefaults() Config {
 	fill(&c.Retries, d.Retries)
 	fill(&c.Backoff, d.Backoff)
 	fill(&c.PricePerGB, d.PricePerGB)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
 	return c
 }
 
