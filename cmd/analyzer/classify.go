@@ -38,7 +38,7 @@ func (c *classifyCmd) Run(ctx context.Context, r *run) error {
 	if isTerminal(r.stderr) && (cfg.Format != classify.NDJSON || !isTerminal(r.stdout)) {
 		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(r.stderr),
 			progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
-		defer bar.Close()
+		defer func() { _ = bar.Finish() }() // a bar that cannot be drawn is no failure
 		cfg.Progress = func(read, total int64) {
 			if total > 0 && bar.GetMax64() != total {
 				bar.ChangeMax64(total)

@@ -430,11 +430,12 @@ func TestPlanAndQueryReadOnly(t *testing.T) {
 	defer aws.Close()
 	dir := t.TempDir()
 	cfg := filepath.Join(dir, "analyzer.yml")
-	text := "sources:\n"
+	var text strings.Builder
+	text.WriteString("sources:\n")
 	for _, s := range demo.Sources {
-		text += fmt.Sprintf("  - {regions: [%s], role_arn: '%s', external_id: %s}\n", s.Region, s.RoleARN, s.ExternalID)
+		fmt.Fprintf(&text, "  - {regions: [%s], role_arn: '%s', external_id: %s}\n", s.Region, s.RoleARN, s.ExternalID)
 	}
-	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(cfg, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	status, said := runChild(t, aws, "plan", "--config.file", cfg)

@@ -34,7 +34,7 @@ func (c *demoCmd) Run(ctx context.Context, r *run) (err error) {
 	if err != nil {
 		return err
 	}
-	aws, err := awssim.Start(demo.World)
+	aws, err := awssim.Start(demo.World) //nolint:contextcheck // it serves until Close
 	if err != nil {
 		return err
 	}
