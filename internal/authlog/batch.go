@@ -11,6 +11,9 @@ type Batch struct {
 	Samples []Sample
 	Seen    []Seen
 	Cursors []Cursor
+	// Diagnoses are those that opened, changed or were resolved. Each replaces
+	// what was stored under its ID.
+	Diagnoses []Diagnosis
 }
 
 // Seen holds the keys of the lines of one cluster and one minute of event time
