@@ -3,6 +3,7 @@ package diagnose_test
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -59,8 +60,12 @@ func benchPages(n, principals, page int) []diagnose.Page {
 // one for the principals that were denied lately; see BenchmarkPrincipals.
 func BenchmarkObserve(b *testing.B) {
 	for _, c := range []struct{ events, principals, page int }{
-		{20_000, 250, 240}, {40_000, 250, 240}, {80_000, 250, 240},
-		{20_000, 1_000, 10_000}, {40_000, 1_000, 10_000}, {80_000, 1_000, 10_000},
+		{20_000, 250, 240},
+		{40_000, 250, 240},
+		{80_000, 250, 240},
+		{20_000, 1_000, 10_000},
+		{40_000, 1_000, 10_000},
+		{80_000, 1_000, 10_000},
 	} {
 		b.Run(fmt.Sprintf("events=%d/principals=%d/page=%d", c.events, c.principals, c.page), func(b *testing.B) {
 			pages := benchPages(c.events, c.principals, c.page)
@@ -87,7 +92,7 @@ func BenchmarkObserve(b *testing.B) {
 // many principals were denied in the last hours.
 func BenchmarkPrincipals(b *testing.B) {
 	for _, n := range []int{250, 1_000, 4_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			m := diagnose.New(diagnose.Default())
 			empty := heap()
 			for _, p := range benchPages(20*n, n, 10_000) {

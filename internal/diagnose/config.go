@@ -96,6 +96,10 @@ type Config struct {
 	MaxPrincipals int
 	MaxInstances  int
 	MaxPeople     int
+	// Excerpt says that the findings are cut out of a log, as when someone
+	// pastes some lines: what they lack proves nothing.
+	Excerpt bool
+
 	// MaxListed bounds the affected and the children that one diagnosis names;
 	// their number is always whole.
 	MaxListed int

@@ -178,6 +178,9 @@ func indexPage() string {
 	p.f("## Thresholds\n\nProposals that were not measured on real fleets.\n\n| name | default |\n|---|---|")
 	v := reflect.ValueOf(diagnose.Default())
 	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.Bool {
+			continue
+		}
 		p.f("| %s | %s |", v.Type().Field(i).Name, threshold(v.Field(i).Interface()))
 	}
 	return p.String()

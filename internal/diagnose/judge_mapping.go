@@ -310,7 +310,10 @@ func (v *verdict) gotIn(c *cluster, as span) {
 
 func (b *bench) never(v *verdict) {
 	v.code, v.severity, v.confidence = "never_mapped", authlog.SeverityInfo, authlog.ConfidenceHigh
-	if secondOf(v.first)-secondOf(b.c.since) < day {
+	switch {
+	case b.cfg.Excerpt:
+		v.confidence, v.about.variant = authlog.ConfidenceMedium, "excerpt"
+	case secondOf(v.first)-secondOf(b.c.since) < day:
 		v.confidence, v.about.noHistory = authlog.ConfidenceMedium, true
 	}
 }

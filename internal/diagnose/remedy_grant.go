@@ -141,7 +141,7 @@ func (a *adviser) checkGrant() []authlog.Step {
 			Do: "Whoever was denied tries again.", Command: line("kubectl", "get", "svc"),
 			Expect: "the service kubernetes, or Forbidden: then the identity is let in and only its permissions are too few",
 		},
-		{Do: "This diagnosis is resolved with the next `access granted` of the principal."},
+		{Do: "The log then shows `access granted` for the principal, which resolves this."},
 	}
 }
 

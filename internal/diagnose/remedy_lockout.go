@@ -85,7 +85,7 @@ func (a *adviser) creatorHint() string {
 	if cr.confidence != authlog.ConfidenceCertain {
 		likely = "likely the creator of the cluster (it was let in as kubernetes-admin), "
 	}
-	return ": " + likely + plain(cr.arn) + ", needs no mapping in aws-auth"
+	return ": " + likely + Plain(cr.arn) + ", needs no mapping in aws-auth"
 }
 
 // breakGlass is the way back in when nobody is left: an access entry made from
@@ -147,7 +147,7 @@ func (a *adviser) recreateCreator() []authlog.Remedy {
 		When:    "the authentication mode is CONFIG_MAP",
 		Warning: "With access entries a principal is known by its unique id; one made anew has another and is not let in by the old entry.",
 		Steps: []authlog.Step{
-			{Do: "Create a role or user of exactly the same name and path, " + plain(a.v.about.otherARN) + ", so that it has the same ARN."},
+			{Do: "Create a role or user of exactly the same name and path, " + Plain(a.v.about.otherARN) + ", so that it has the same ARN."},
 			{Do: "Be that identity.", Command: line("aws", "sts", "get-caller-identity"), Expect: "the same account and name"},
 			{Do: "Point kubectl at the cluster.", Command: line("aws", "eks", "update-kubeconfig", "--name", a.t.cluster, "--region", a.t.region)},
 		},

@@ -76,7 +76,7 @@ func (a *adviser) nodeEntry() authlog.Remedy {
 func (a *adviser) checkNodes() []authlog.Step {
 	return []authlog.Step{
 		{Do: "Nodes try again by themselves.", Command: line("kubectl", "get", "nodes", "-o", "wide"), Expect: "the node, Ready within some minutes"},
-		{Do: "This diagnosis is resolved with the next `access granted` of the role."},
+		{Do: "The log then shows `access granted` for the role, which resolves this."},
 	}
 }
 

@@ -15,7 +15,7 @@ func (c *cluster) render(cfg *Config, v *verdict) authlog.Diagnosis {
 	entry, _ := ByCode(v.code)
 	s := v.stamp(c.id)
 	d := authlog.Diagnosis{
-		ID: authlog.DiagnosisID(c.id, v.code, v.subject), Code: v.code, Subject: plain(v.subject), Cluster: c.id,
+		ID: authlog.DiagnosisID(c.id, v.code, v.subject), Code: v.code, Subject: Plain(v.subject), Cluster: c.id,
 		Severity: v.severity, Confidence: v.confidence, State: s.state,
 		FirstSeen: timeOf(v.first), LastSeen: timeOf(v.last), Count: v.n,
 		AffectedTotal: s.total, RuledOut: v.ruledOut, Docs: entry.Docs,
@@ -25,7 +25,7 @@ func (c *cluster) render(cfg *Config, v *verdict) authlog.Diagnosis {
 	for _, child := range v.children[:min(len(v.children), cfg.MaxListed)] {
 		d.Children = append(d.Children, authlog.DiagnosisID(c.id, child.code, child.subject))
 	}
-	d.Summary = plain(v.words(c))
+	d.Summary = Plain(v.words(c))
 	d.Resolution = v.resolution(c)
 	v.advise(c, &d)
 	return d
@@ -63,7 +63,7 @@ const maxShown = 5
 
 func (a *affected) tell() authlog.Affected {
 	t := authlog.Affected{
-		ARN: plain(a.arn), Kind: a.kind, Account: a.account, Count: a.n,
+		ARN: Plain(a.arn), Kind: a.kind, Account: a.account, Count: a.n,
 		FirstSeen: timeOf(a.first), LastSeen: timeOf(a.spell.last),
 		LastGranted: timeOf(a.granted.last()),
 		UserIDs:     slices.Clone(a.userIDs[:min(len(a.userIDs), maxShown)]),
@@ -73,14 +73,14 @@ func (a *affected) tell() authlog.Affected {
 			t.Kind = k
 		}
 		if t.Person == "" {
-			t.Person = plain(a.personOf(s))
+			t.Person = Plain(a.personOf(s))
 		}
 	}
 	if len(a.sessions) == 0 {
-		t.Person = plain(a.personOf(""))
+		t.Person = Plain(a.personOf(""))
 	}
 	for _, s := range a.sessions[:min(len(a.sessions), maxShown)] {
-		t.Sessions = append(t.Sessions, plain(s))
+		t.Sessions = append(t.Sessions, Plain(s))
 	}
 	return t
 }
@@ -102,7 +102,7 @@ func (v *verdict) evidence() []authlog.Evidence {
 	out := make([]authlog.Evidence, 0, len(list))
 	for _, s := range list {
 		out = append(out, authlog.Evidence{
-			Line: lineOf(s.mark), Time: s.Time(), What: plain(s.what),
+			Line: lineOf(s.mark), Time: s.Time(), What: Plain(s.what),
 			Raw: authlog.Sanitize(s.raw), Cut: s.cut,
 		})
 	}
@@ -142,12 +142,12 @@ func (c *cluster) grantedAt(v *verdict) string {
 	if arn == "" && v.about.otherARN != "" {
 		arn = v.about.otherARN
 	}
-	return plain(arn)
+	return Plain(arn)
 }
 
-// plain makes text fit for people: one line, without the characters that move
-// a terminal's cursor or turn text around.
-func plain(s string) string {
+// Plain makes text of the log fit for people: one line, without the characters
+// that move a terminal's cursor or turn text around. It escapes nothing.
+func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n', r == '\t', r == '\r':

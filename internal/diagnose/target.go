@@ -20,10 +20,10 @@ func (c *cluster) target() target {
 		cluster: value{name: "CLUSTER"}, region: value{name: "REGION"},
 		partition: c.facts.Partition, mode: c.facts.Mode,
 	}
-	if isClusterName(c.id.Name) {
+	if IsClusterName(c.id.Name) {
 		t.cluster.text = c.id.Name
 	}
-	if isRegion(c.id.Region) {
+	if IsRegion(c.id.Region) {
 		t.region.text = c.id.Region
 	}
 	if isAccount(c.id.Account) {
@@ -35,9 +35,9 @@ func (c *cluster) target() target {
 	return t
 }
 
-// isClusterName holds names to EKS's own grammar,
+// IsClusterName holds names to EKS's own grammar,
 // ^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$.
-func isClusterName(s string) bool {
+func IsClusterName(s string) bool {
 	for i := range len(s) {
 		if !isAlnum(s[i]) && (i == 0 || s[i] != '-' && s[i] != '_') {
 			return false
@@ -46,8 +46,8 @@ func isClusterName(s string) bool {
 	return 1 <= len(s) && len(s) <= 100
 }
 
-// isRegion accepts names such as eu-central-1, us-gov-west-1 and eusc-de-east-1.
-func isRegion(s string) bool {
+// IsRegion accepts names such as eu-central-1, us-gov-west-1 and eusc-de-east-1.
+func IsRegion(s string) bool {
 	parts := strings.Split(s, "-")
 	n := len(parts)
 	if n < 3 || n > 4 || len(s) > 24 {

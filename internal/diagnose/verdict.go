@@ -239,7 +239,7 @@ type bench struct {
 	all []*verdict
 	// onAuth are those on aws-auth.
 	onAuth []*verdict
-	by  map[*principal]*verdict // the primary verdict of a principal
+	by     map[*principal]*verdict // the primary verdict of a principal
 	// causes are the verdicts that others are explained by, by code.
 	causes map[string]*verdict
 }

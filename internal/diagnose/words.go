@@ -69,6 +69,10 @@ var sentences = map[string]func(*verdict, *cluster) string{
 	},
 	"never_mapped": func(v *verdict, c *cluster) string {
 		s := fmt.Sprintf("%s was never let in here: denied %s since %s.", v.who(), v.times(), v.when())
+		if v.about.variant == "excerpt" {
+			s = fmt.Sprintf("%s is a valid AWS identity without a mapping on this cluster: denied %s since %s. These lines do not tell whether it ever had one.",
+				v.who(), v.times(), v.when())
+		}
 		if v.about.noHistory {
 			s += " The log is known only since " + clockTime(c.since) + "."
 		}
