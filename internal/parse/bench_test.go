@@ -11,8 +11,8 @@ import (
 var benchLines = []struct{ name, text string }{
 	{"granted", `time="2026-11-23T21:41:59Z" level=info msg="access granted" arn="arn:aws:iam::111122223333:role/KubernetesAdmin" client="127.0.0.1:44304" groups="[system:masters]" method=POST path=/authenticate stsendpoint=sts.us-west-2.amazonaws.com uid="aws-iam-authenticator:111122223333:AROAIOSFODNN7EXAMPLE" username=kubernetes-admin`},
 	{"sts_response", `time="2026-11-23T21:41:59Z" level=info msg="STS response" accesskeyid=ASIAIOSFODNN7EXAMPLE accountid=111122223333 arn="arn:aws:sts::111122223333:assumed-role/KubernetesAdmin/bob" client="127.0.0.1:44304" method=POST path=/authenticate session=bob stsendpoint=sts.us-west-2.amazonaws.com userid=AROAIOSFODNN7EXAMPLE`},
-	{"not_mapped", `time="2026-11-23T21:41:59Z" level=warning msg="access denied" arn="arn:aws:iam::111122223333:role/Nope" client="127.0.0.1:44304" error="identity is not mapped" method=POST path=/authenticate`},
-	{"sts_error_json", `time="2026-11-23T21:42:33Z" level=warning msg="access denied" client="127.0.0.1:44090" error="sts getCallerIdentity failed: error from AWS (expected 200, got 403) on us-west-2 endpoint. Body: {\"Error\":{\"Code\":\"InvalidClientTokenId\",\"Message\":\"The security token included in the request is invalid.\",\"Type\":\"Sender\"},\"RequestId\":\"f364e4c0-6267-56e9-006e-c30f38139e1e\"}" method=POST path=/authenticate`},
+	{"not_mapped", denied},
+	{"sts_error_json", escaped},
 	{"marker", `time="2026-11-23T21:41:58Z" level=info msg="Received aws-auth watch event"`},
 	{"other", `time="2026-11-23T21:41:50Z" level=info msg="logging latency metric" Latency=3 Type=dynamic_file Version=2`},
 	{"klog", `E1123 21:21:37.585758   24253 reflector.go:227] "Failed to watch" err="the server could not find the requested resource" logger="UnhandledError"`},

@@ -11,7 +11,7 @@ import (
 // that begins as an entry does is the line, a cell that is a time gives it, all
 // others are passed over. An entry has quotes in it, so its cell has them around
 // it. It reports false when s is no such row.
-func readRow(ev *authlog.Event, s string, depth int) bool {
+func (r *Reader) readRow(ev *authlog.Event, s string, depth int) bool {
 	if isHeader(s) {
 		ev.Kind = authlog.KindOther
 		return true
@@ -38,7 +38,7 @@ func readRow(ev *authlog.Event, s string, depth int) bool {
 		return false
 	}
 	found(ev, at)
-	read(ev, trim(entry), depth)
+	r.read(ev, trim(entry), depth)
 	if !whole {
 		ev.Kind = authlog.KindUnreadable
 	}

@@ -45,12 +45,13 @@ func isText(s string) bool {
 	return strings.HasPrefix(s, "time=") || strings.HasPrefix(s, "level=")
 }
 
-// Whatever a line is, reading it ends, depends on nothing that was read before,
-// and Skim says the same of its kind.
+// Whatever a line is, reading it ends and depends on nothing that was read
+// before; a Reader reads the same, and Skim says the same of its kind.
 func FuzzLine(f *testing.F) {
 	seeds(f, func(line string) { f.Add(line) })
 	f.Add("2026-11-23T21:42:00.719Z " + benchLines[0].text)
-	used := parse.Line(authlog.Line{Text: denied})
+	used, lent := parse.Line(authlog.Line{Text: denied}), authlog.Event{}
+	var reader parse.Reader
 	f.Fuzz(func(t *testing.T, text string) {
 		ev := parse.Line(authlog.Line{Text: text})
 		if !slices.Contains(authlog.Kinds(), ev.Kind) {
@@ -60,6 +61,10 @@ func FuzzLine(f *testing.F) {
 		parse.Into(&used)
 		if used.Kind != ev.Kind || !slices.Equal(used.Fields, ev.Fields) || used.At() != ev.At() {
 			t.Errorf("a used event reads %+v, a new one %+v", used, ev)
+		}
+		reader.Read(&lent, []byte(text))
+		if lent.Kind != ev.Kind || lent.Msg != ev.Msg || !slices.Equal(lent.Fields, ev.Fields) || lent.At() != ev.At() {
+			t.Errorf("a Reader reads %+v, Line %+v", lent, ev)
 		}
 		if kind, ok := parse.Skim([]byte(text)); ok && kind != ev.Kind {
 			t.Errorf("Skim says %v, Into %v", kind, ev.Kind)

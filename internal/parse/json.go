@@ -11,7 +11,7 @@ import (
 // readJSON reads an object: an entry of logrus's JSON formatter, or the record
 // of a shipper that holds the line (Docker, Fluent Bit, a CloudWatch event, a
 // row of an Insights export).
-func readJSON(ev *authlog.Event, s string, depth int) {
+func (r *Reader) readJSON(ev *authlog.Event, s string, depth int) {
 	var whole bool
 	ev.Fields, whole = members(ev.Fields, s)
 	if inner := carried(ev.Fields); inner != "" && depth < maxDepth {
@@ -23,7 +23,7 @@ func readJSON(ev *authlog.Event, s string, depth int) {
 			}
 		}
 		ev.Fields = ev.Fields[:0]
-		read(ev, trim(inner), depth+1)
+		r.read(ev, trim(inner), depth+1)
 		if !whole {
 			ev.Kind = authlog.KindUnreadable
 		}
@@ -60,7 +60,7 @@ func readEntry(ev *authlog.Event, whole bool) {
 //	"message": "time=\"2026-11-23T21:41:59Z\" level=info …",
 //
 // and as "value" in what aws logs get-query-results prints.
-func readMember(ev *authlog.Event, s string, depth int) bool {
+func (r *Reader) readMember(ev *authlog.Event, s string, depth int) bool {
 	if !strings.HasPrefix(s, `"`) {
 		return false
 	}
@@ -73,7 +73,7 @@ func readMember(ev *authlog.Event, s string, depth int) bool {
 	if !begins(value) {
 		return false
 	}
-	read(ev, trim(value), depth)
+	r.read(ev, trim(value), depth)
 	if rest = skipBlanks(rest); !ok || rest != "" && rest != "," {
 		ev.Kind = authlog.KindUnreadable
 	}

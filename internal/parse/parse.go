@@ -30,11 +30,13 @@ func Line(l authlog.Line) authlog.Event {
 //
 // Where ev.Time is zero and the wrapping carries a time, ev.Time is set to it.
 func Into(ev *authlog.Event) {
-	reset(ev)
-	read(ev, trim(ev.Text), 0)
+	var r Reader
+	r.reset(ev)
+	r.read(ev, trim(ev.Text), 0)
 }
 
-func reset(ev *authlog.Event) {
+func (r *Reader) reset(ev *authlog.Event) {
+	r.buf = r.buf[:0]
 	ev.Kind = authlog.KindUnreadable
 	ev.Logged = time.Time{}
 	ev.Level, ev.Msg = "", ""
@@ -46,15 +48,15 @@ func reset(ev *authlog.Event) {
 const maxDepth = 5
 
 // read sorts a line by how it begins.
-func read(ev *authlog.Event, s string, depth int) {
+func (r *Reader) read(ev *authlog.Event, s string, depth int) {
 	switch {
 	case strings.HasPrefix(s, "time=") || strings.HasPrefix(s, "level="):
-		readText(ev, s)
+		r.readText(ev, s)
 	case strings.HasPrefix(s, "{"):
-		readJSON(ev, s, depth)
+		r.readJSON(ev, s, depth)
 	case readPlain(ev, s):
 	case depth < maxDepth:
-		unwrap(ev, s, depth+1)
+		r.unwrap(ev, s, depth+1)
 	}
 }
 

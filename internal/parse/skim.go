@@ -53,30 +53,37 @@ func skipStamp(line []byte) []byte {
 // of which has that key. It says no to keys that would start another entry.
 func skimPairs(s []byte, last string) bool {
 	const usual = "method=POST path=/authenticate " // in every line there is
+	i := 0
 	for {
-		if len(s) > len(usual) && string(s[:len(usual)]) == usual {
-			s = s[len(usual):]
+		if i+len(usual) < len(s) && s[i] == 'm' && string(s[i:i+len(usual)]) == usual {
+			i += len(usual)
 		}
-		eq := bareLen(s)
-		if eq == 0 || eq == len(s) || s[eq] != '=' {
+		key := i
+		for i < len(s) && class[s[i]] != 0 {
+			i++
+		}
+		eq := i
+		if eq == key || eq == len(s) || s[eq] != '=' {
 			return false
 		}
-		key, rest := s[:eq], s[eq+1:]
-		if len(rest) > 0 && rest[0] == '"' {
-			end := bytes.IndexByte(rest[1:], '"')
+		i++
+		if i < len(s) && s[i] == '"' {
+			end := bytes.IndexByte(s[i+1:], '"')
 			if end < 0 {
 				return false
 			}
-			rest = rest[end+2:]
+			i += end + 2
 		} else {
-			rest = rest[bareLen(rest):]
+			for i < len(s) && class[s[i]] != 0 {
+				i++
+			}
 		}
-		if len(rest) == 0 {
-			return string(key) == last
+		if i == len(s) {
+			return string(s[key:eq]) == last
 		}
-		if rest[0] != ' ' || isHead(key) {
+		if s[i] != ' ' || isHead(s[key:eq]) {
 			return false
 		}
-		s = rest[1:]
+		i++
 	}
 }

@@ -17,9 +17,9 @@ import (
 //
 // with time (which may have been dropped on the way), level and msg first and
 // the others sorted. Values may be quoted although they need not be.
-func readText(ev *authlog.Event, s string) {
+func (r *Reader) readText(ev *authlog.Event, s string) {
 	var whole bool
-	ev.Fields, whole = pairs(ev.Fields, s)
+	ev.Fields, whole = r.pairs(ev.Fields, s)
 	rest := ev.Fields
 	if len(rest) > 0 && rest[0].Key == "time" {
 		ev.Logged = logTime(rest[0].Value)
@@ -76,7 +76,7 @@ var class = func() (t [256]uint8) {
 
 // pairs appends the pairs of s to fields until the end or the first fault, and
 // reports whether it came to the end.
-func pairs(fields []authlog.Field, s string) (_ []authlog.Field, whole bool) {
+func (r *Reader) pairs(fields []authlog.Field, s string) (_ []authlog.Field, whole bool) {
 	for {
 		eq := bareLen(s)
 		if eq == 0 || eq == len(s) || s[eq] != '=' {
@@ -86,7 +86,7 @@ func pairs(fields []authlog.Field, s string) (_ []authlog.Field, whole bool) {
 		var value string
 		if rest != "" && rest[0] == '"' {
 			var ok bool
-			if value, rest, ok = quoted(rest); !ok {
+			if value, rest, ok = r.quoted(rest); !ok {
 				return fields, false
 			}
 		} else {
@@ -115,7 +115,7 @@ func bareLen[T string | []byte](s T) int {
 }
 
 // quoted takes a Go string literal off the front of s.
-func quoted(s string) (value, rest string, ok bool) {
+func (r *Reader) quoted(s string) (value, rest string, ok bool) {
 	end := strings.IndexByte(s[1:], '"') + 1
 	if end == 0 {
 		return "", s, false
@@ -124,30 +124,42 @@ func quoted(s string) (value, rest string, ok bool) {
 	if esc < 0 {
 		return s[1:end], s[end+1:], true
 	}
-	return unquote(s, esc)
+	return r.unquote(s, esc)
 }
 
 // unquote is quoted for a literal whose first backslash stands at s[esc].
-func unquote(s string, esc int) (value, rest string, ok bool) {
+func (r *Reader) unquote(s string, esc int) (value, rest string, ok bool) {
+	if r.reuse {
+		start := len(r.buf)
+		r.buf, rest, ok = appendUnquoted(r.buf, s, esc)
+		return view(r.buf[start:]), rest, ok
+	}
 	var buf [768]byte // most values fit, and cost one allocation then
 	b := buf[:0]
 	if len(s) > len(buf) {
 		b = make([]byte, 0, len(s))
 	}
+	b, rest, ok = appendUnquoted(b, s, esc)
+	return string(b), rest, ok
+}
+
+// appendUnquoted appends what the literal at the front of s stands for, whose
+// first backslash is s[esc].
+func appendUnquoted(dst []byte, s string, esc int) (_ []byte, rest string, ok bool) {
 	from := 1
 	for i := esc; i < len(s); i++ {
 		switch s[i] {
 		case '"':
-			return string(append(b, s[from:i]...)), s[i+1:], true
+			return append(dst, s[from:i]...), s[i+1:], true
 		case '\\':
-			b = append(b, s[from:i]...)
-			if b, from = unescape(b, s, i); from == 0 {
-				return "", s, false
+			dst = append(dst, s[from:i]...)
+			if dst, from = unescape(dst, s, i); from == 0 {
+				return dst, s, false
 			}
 			i = from - 1
 		}
 	}
-	return "", s, false
+	return dst, s, false
 }
 
 // literalEnd finds the quote that ends a literal, from its first backslash on.

@@ -10,40 +10,40 @@ import (
 // unwrap takes one wrapping off s and reads what is inside. It is anchored at
 // the front: the entry must follow at once, so that text inside an entry whose
 // front was cut off cannot pass for one.
-func unwrap(ev *authlog.Event, s string, depth int) {
+func (r *Reader) unwrap(ev *authlog.Event, s string, depth int) {
 	if t, rest, ok := stamp(s); ok && blank(rest) {
 		found(ev, t)
-		readStamped(ev, skipBlanks(rest), depth)
+		r.readStamped(ev, skipBlanks(rest), depth)
 		return
 	}
 	if rest, ok := strings.CutPrefix(s, "@message"); ok && begins(skipBlanks(rest)) {
-		read(ev, skipBlanks(rest), depth)
+		r.read(ev, skipBlanks(rest), depth)
 		return
 	}
-	if readMember(ev, s, depth) || readRow(ev, s, depth) {
+	if r.readMember(ev, s, depth) || r.readRow(ev, s, depth) {
 		return
 	}
 	if rest, ok := skipName(s); ok {
-		read(ev, rest, depth)
+		r.read(ev, rest, depth)
 	}
 }
 
 // readStamped reads what follows a time: an S3 export or kubectl logs
 // --timestamps have the entry there, a container runtime (CRI) the stream and
 // a tag first. The tag P says that the runtime cut the line.
-func readStamped(ev *authlog.Event, s string, depth int) {
+func (r *Reader) readStamped(ev *authlog.Event, s string, depth int) {
 	rest, ok := strings.CutPrefix(s, "stderr ")
 	if !ok {
 		rest, ok = strings.CutPrefix(s, "stdout ")
 	}
 	switch {
 	case ok && strings.HasPrefix(rest, "F "):
-		read(ev, rest[2:], depth)
+		r.read(ev, rest[2:], depth)
 	case ok && strings.HasPrefix(rest, "P "):
-		read(ev, rest[2:], depth)
+		r.read(ev, rest[2:], depth)
 		ev.Kind = authlog.KindUnreadable
 	default:
-		read(ev, s, depth)
+		r.read(ev, s, depth)
 	}
 }
 

@@ -42,7 +42,7 @@ func linesFile(dir string) (name string, want counts, err error) {
 	if err != nil {
 		return "", want, err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	w := bufio.NewWriterSize(f, 1<<20)
 	writeLines(w)
 	if err = w.Flush(); err == nil {

@@ -39,12 +39,12 @@ func countWithLogfmt(name string, out io.Writer) error {
 				errText = string(d.Value())
 			}
 		}
-		switch {
-		case msg == "access granted":
+		switch msg {
+		case "access granted":
 			c.Granted++
-		case msg == "STS response":
+		case "STS response":
 			c.STS++
-		case msg == "access denied":
+		case "access denied":
 			c.Denied++
 			if errText == "identity is not mapped" {
 				c.NotMapped++

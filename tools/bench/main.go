@@ -3,29 +3,31 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func run(ctx context.Context, args []string) error {
 	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N]"
-	if len(args) == 0 {
-		return errors.New(usage)
-	}
-	switch args[0] {
-	case "throughput":
-		return throughput(args[1:])
-	case logfmtCommand:
+	switch {
+	case len(args) > 0 && args[0] == "throughput":
+		return throughput(ctx, args[1:])
+	case len(args) == 2 && args[0] == logfmtCommand:
 		return countWithLogfmt(args[1], os.Stdout)
 	}
 	return errors.New(usage)
@@ -33,7 +35,7 @@ func run(args []string) error {
 
 // throughput makes the lines, runs all contenders, checks that they counted
 // the same, and prints the table.
-func throughput(args []string) error {
+func throughput(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("throughput", flag.ExitOnError)
 	analyzer := flags.String("analyzer", "../../analyzer", "the analyzer to race")
 	dir := flags.String("dir", filepath.Join(os.TempDir(), "eks-authlog-bench"), "where the lines are kept for the next time")
@@ -49,5 +51,5 @@ func throughput(args []string) error {
 	if err != nil {
 		return err
 	}
-	return race(os.Stdout, field, log, want, *runs)
+	return race(ctx, os.Stdout, field, log, want, *runs)
 }

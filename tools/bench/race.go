@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -21,7 +22,7 @@ type result struct {
 
 // race runs every contender, one after another in each round so that a busy
 // minute of the machine hits all alike.
-func race(out io.Writer, field []contender, log string, want counts, rounds int) error {
+func race(ctx context.Context, out io.Writer, field []contender, log string, want counts, rounds int) error {
 	info, err := os.Stat(log)
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func race(out io.Writer, field []contender, log string, want counts, rounds int)
 	for round := range rounds {
 		for i := range results {
 			if r := &results[i]; r.absent == "" && (round < r.maxRuns || r.maxRuns == 0) {
-				if err := r.run(want); err != nil {
+				if err := r.run(ctx, want); err != nil {
 					return err
 				}
 			}
@@ -63,8 +64,8 @@ func warm(name string) error {
 
 // run runs the contender once, checks what it counted, and keeps the run if it
 // is the best so far.
-func (r *result) run(want counts) error {
-	cmd := exec.Command(r.args[0], r.args[1:]...)
+func (r *result) run(ctx context.Context, want counts) error {
+	cmd := exec.CommandContext(ctx, r.args[0], r.args[1:]...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	start := time.Now()
@@ -127,5 +128,5 @@ func table(out io.Writer, results []result, size int64, lines, rounds int) {
 			r.name, float64(lines)/s/1e6, float64(size)/s/1e6, s, r.cpu.Seconds(), float64(r.rss)/1e6,
 			s/first.wall.Seconds(), r.cpu.Seconds()/first.cpu.Seconds(), r.does)
 	}
-	fmt.Fprintf(out, "\ntime × and CPU × are multiples of %s: above 1 is slower.\n", first.name)
+	fmt.Fprintf(out, "\ntime × and CPU × are multiples of %s: above 1 is slower. Peak MB is the kernel's\nfigure, which counts files mapped into memory and is never less than this program's own.\n", first.name)
 }
