@@ -21,7 +21,8 @@ type authState struct {
 	endpoint string // that kube was made for
 	ca       []byte
 	watching bool               // a watch keeps data current
-	cancel   context.CancelFunc // of who watches; nil: nobody yet
+	followed bool               // somebody keeps it current, or is about to
+	cancel   context.CancelFunc // of who does
 	ended    bool               // the cluster is gone
 
 	known   bool // data and exists are those of at
@@ -105,7 +106,7 @@ func (r *Reader) readAWSAuth(ctx context.Context, c *cluster) {
 	if k == nil || current {
 		return
 	}
-	r.get(ctx, c, k)
+	_, _ = r.get(ctx, c, k) // its error is kept
 }
 
 // get reads aws-auth from the API server and gives its resource version.
@@ -149,8 +150,14 @@ func (r *Reader) Run(ctx context.Context) error {
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
 	for {
-		for c, ctx := range r.unwatched(ctx) {
-			watchers.Go(func() { r.follow(ctx, c) })
+		for _, c := range r.unfollowed() {
+			watchers.Go(func() {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				if c.auth.begin(cancel) {
+					r.follow(ctx, c)
+				}
+			})
 		}
 		select {
 		case <-ctx.Done():
@@ -160,20 +167,29 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// unwatched gives the clusters that can be watched and that nobody watches
-// yet, each with the context that ends when the cluster is gone.
-func (r *Reader) unwatched(ctx context.Context) map[*cluster]context.Context {
+// unfollowed gives the clusters whose aws-auth can be read and that nobody
+// follows yet, and marks them.
+func (r *Reader) unfollowed() []*cluster {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := map[*cluster]context.Context{}
+	var out []*cluster
 	for _, c := range r.clusters {
 		c.auth.mu.Lock()
-		if (c.auth.kube != nil || r.cfg.AWSAuthFiles[c.name] != "") && c.auth.cancel == nil && !c.auth.ended {
-			out[c], c.auth.cancel = context.WithCancel(ctx)
+		if (c.auth.kube != nil || r.cfg.AWSAuthFiles[c.name] != "") && !c.auth.followed {
+			c.auth.followed = true
+			out = append(out, c)
 		}
 		c.auth.mu.Unlock()
 	}
 	return out
+}
+
+// begin keeps what ends the following; false where the cluster is gone already.
+func (s *authState) begin(cancel context.CancelFunc) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel = cancel
+	return !s.ended
 }
 
 // The pauses before a watch is opened anew: short, so that an edit is seen
@@ -182,6 +198,7 @@ const (
 	pauseFirst   = 500 * time.Millisecond
 	pauseMost    = 5 * time.Second
 	pauseRefused = time.Minute
+	filePoll     = 2 * time.Second // between two looks at a file
 )
 
 // follow reads and watches the aws-auth of one cluster until ctx is done or
@@ -212,7 +229,7 @@ func (r *Reader) follow(ctx context.Context, c *cluster) {
 // followOnce reads aws-auth and watches it from there.
 func (r *Reader) followOnce(ctx context.Context, c *cluster) error {
 	if file := r.cfg.AWSAuthFiles[c.name]; file != "" {
-		wait(ctx, pauseMost)
+		wait(ctx, filePoll)
 		r.readFile(c, file)
 		return nil
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -72,10 +73,8 @@ const (
 // tierOf is the tier that an action belongs to.
 func tierOf(action string) int {
 	for tier := 1; tier <= 3; tier++ {
-		for _, a := range Actions(tier) {
-			if a == action {
-				return tier
-			}
+		if slices.Contains(Actions(tier), action) {
+			return tier
 		}
 	}
 	return 2 // signing in to Kubernetes

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -122,9 +123,5 @@ func roles(items ...string) map[string]string { return section("mapRoles", items
 func users(items ...string) map[string]string { return section("mapUsers", items) }
 
 func section(name string, items []string) map[string]string {
-	text := ""
-	for _, it := range items {
-		text += it
-	}
-	return map[string]string{name: text}
+	return map[string]string{name: strings.Join(items, "")}
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func (k *kube) get(ctx context.Context) (*configMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer drain(resp.Body)
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		err := refusal(resp, actionGetAWSAuth)
 		if errors.Is(err, authlog.ErrNotFound) {
@@ -135,11 +136,6 @@ func (k *kube) request(ctx context.Context, path string) (*http.Response, error)
 		return nil, fmt.Errorf("ask the API server: %w", err)
 	}
 	return resp, nil
-}
-
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, 1<<16) // so that the connection is used again
-	_ = body.Close()
 }
 
 // refusal words what the API server answers instead.
@@ -176,7 +172,7 @@ func (k *kube) watch(ctx context.Context, version string, seen func(*configMap))
 	defer cancel()
 	q := url.Values{
 		"watch": {"true"}, "allowWatchBookmarks": {"true"}, "fieldSelector": {"metadata.name=aws-auth"},
-		"timeoutSeconds": {fmt.Sprint(int(watchFor.Seconds()))},
+		"timeoutSeconds": {strconv.Itoa(int(watchFor.Seconds()))},
 	}
 	if version != "" {
 		q.Set("resourceVersion", version)

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -220,7 +221,7 @@ func (s *APIServer) from(r *http.Request) (version int, exact bool) {
 func (s *APIServer) authenticate(r *http.Request) error {
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer k8s-aws-v1.")
 	if !ok {
-		return fmt.Errorf("no token of EKS")
+		return errors.New("no token of EKS")
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(bearer)
 	if err != nil {
@@ -241,7 +242,7 @@ func (s *APIServer) authenticate(r *http.Request) error {
 		}
 	}
 	if !slices.Contains(strings.Split(q.Get("X-Amz-SignedHeaders"), ";"), "x-k8s-aws-id") {
-		return fmt.Errorf("x-k8s-aws-id is not signed")
+		return errors.New("x-k8s-aws-id is not signed")
 	}
 	if n, err := strconv.Atoi(q.Get("X-Amz-Expires")); err != nil || n < 0 || n > 900 {
 		return fmt.Errorf("X-Amz-Expires is %q", q.Get("X-Amz-Expires"))

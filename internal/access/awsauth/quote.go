@@ -29,6 +29,15 @@ func visible(r rune) string {
 	return q[1 : len(q)-1]
 }
 
+// printableLines is printable that leaves line breaks alone.
+func printableLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // nearestKey is the wanted word that a misspelt one stands for, or "".
 func nearestKey(word string, wanted []string) string {
 	plain := func(s string) string {

@@ -120,10 +120,7 @@ func (r *Report) github() string {
 		f := &r.Findings[i]
 		text := f.Message + ". Effect: " + f.Effect
 		if f.Corrected != "" {
-			text += "\nInstead:"
-			for line := range strings.Lines(f.Corrected) {
-				text += "\n" + printable(strings.TrimRight(line, "\n"))
-			}
+			text += "\nInstead:\n" + printableLines(f.Corrected)
 		}
 		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,endColumn=%d,title=%s::%s\n",
 			githubLevel(f.Severity), property.Replace(printable(r.name())), f.Line, f.Column, f.EndColumn, property.Replace(f.Code), message.Replace(text))

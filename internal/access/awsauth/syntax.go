@@ -96,7 +96,7 @@ func repair(in lines) []change {
 	return nil
 }
 
-type lineRule func(at layout, line string) (mended, message string)
+type lineRule func(at *layout, line string) (mended, message string)
 
 func tryRules(in lines, good func(string) bool) []change {
 	rules := []lineRule{blankIndent, missingBlank, unquoted, unclosed, missingDash}
@@ -116,7 +116,7 @@ func tryRules(in lines, good func(string) bool) []change {
 // apply runs the rules over each line, one after the other.
 func apply(in lines, rules []lineRule) []change {
 	var changes []change
-	at := layout{dash: -1, gap: 2}
+	at := &layout{dash: -1, gap: 2}
 	for i := range in.start {
 		old := in.line(i)
 		at.see(old)
@@ -198,7 +198,7 @@ func isItems(text string) bool {
 var arnLine = regexp.MustCompile(`(?im)^[ \t]*(-\s+)?["']?(rolearn|userarn)["']?\s*:`)
 
 // blankIndent replaces what is no blank in the indentation of a line.
-func blankIndent(at layout, line string) (string, string) {
+func blankIndent(at *layout, line string) (string, string) {
 	body := strings.TrimLeftFunc(line, hidden)
 	indent := line[:len(line)-len(body)]
 	if strings.Trim(indent, " ") == "" || body == "" {
@@ -218,7 +218,7 @@ func blankIndent(at layout, line string) (string, string) {
 var keyed = regexp.MustCompile(`(?i)^(\s*(?:-\s+)?)(rolearn|userarn|username|groups|userid)(:)(\S.*)$`)
 
 // missingBlank puts a blank behind the colon of a key.
-func missingBlank(_ layout, line string) (string, string) {
+func missingBlank(_ *layout, line string) (string, string) {
 	m := keyed.FindStringSubmatch(line)
 	if m == nil {
 		return line, ""
@@ -229,7 +229,7 @@ func missingBlank(_ layout, line string) (string, string) {
 var valued = regexp.MustCompile(`^(\s*(?:-\s+)?(?:\w+:\s+)?)([^\s'"|>\[#-][^#]*?)(\s+#.*|\s*)$`)
 
 // unquoted puts quotes around a value that YAML would read as something else.
-func unquoted(_ layout, line string) (string, string) {
+func unquoted(_ *layout, line string) (string, string) {
 	m := valued.FindStringSubmatch(line)
 	if m == nil || m[1] == "" || !strings.Contains(m[1], ":") && !strings.Contains(m[1], "-") {
 		return line, ""
@@ -248,7 +248,7 @@ func unquoted(_ layout, line string) (string, string) {
 }
 
 // unclosed closes a quote that is open at the end of the line.
-func unclosed(_ layout, line string) (string, string) {
+func unclosed(_ *layout, line string) (string, string) {
 	for _, q := range [...]string{`"`, `'`} {
 		i := strings.Index(line, q)
 		if i > 0 && strings.Count(line, q)%2 == 1 && (line[i-1] == ' ' || line[i-1] == '\t') {
@@ -262,7 +262,7 @@ func unclosed(_ layout, line string) (string, string) {
 }
 
 // missingDash begins an item where an ARN stands as far left as the dashes.
-func missingDash(at layout, line string) (string, string) {
+func missingDash(at *layout, line string) (string, string) {
 	body := strings.TrimLeft(line, " ")
 	m := keyedLine.FindStringSubmatch(body)
 	if m == nil || m[1] != "" || !strings.HasSuffix(strings.ToLower(m[2]), "arn") || at.dash < 0 || len(line)-len(body) > at.dash {
@@ -274,7 +274,7 @@ func missingDash(at layout, line string) (string, string) {
 var keyedLine = regexp.MustCompile(`(?i)^(-\s*)?(rolearn|userarn|username|groups|userid|sso)\s*:`)
 
 // reindent moves a line to where its kind belongs.
-func reindent(at layout, line string) (string, string) {
+func reindent(at *layout, line string) (string, string) {
 	body := strings.TrimLeft(line, " ")
 	want := at.indent(body)
 	if body == "" || want < 0 || want == len(line)-len(body) {
@@ -305,7 +305,7 @@ func (at *layout) see(line string) {
 }
 
 // indent is how far a line belongs, or -1 where that cannot be told.
-func (at layout) indent(body string) int {
+func (at *layout) indent(body string) int {
 	m := keyedLine.FindStringSubmatch(body)
 	switch {
 	case at.dash < 0:
