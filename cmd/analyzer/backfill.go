@@ -59,10 +59,10 @@ func (c *backfillCmd) Run(ctx context.Context, r *run) (err error) {
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	reg := prometheus.NewRegistry()
-	p := &progress{Reader: metrics.NewReader(reg), out: r.stderr, terminal: isTerminal(r.stderr)}
+	m := pipeline.NewMetrics(reg, outcomes(), reasonCodes())
+	p := &progress{Reader: m.Reader, out: r.stderr, terminal: isTerminal(r.stderr)}
 	f := &fleet{
-		cfg: cfg, store: st, lines: metrics.NewLines(reg, outcomes(), reasonCodes()), reader: p.Reader, meter: p,
-		health: pipeline.NewHealth(), log: r.log, rows: backfillRows, saved: p.page,
+		cfg: cfg, store: st, metrics: m, meter: p, health: pipeline.NewHealth(), log: r.log, rows: backfillRows, saved: p.page,
 	}
 	var faults []error
 	for i := range cfg.Sources {

@@ -42,8 +42,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	d := &daemon{log: log, cfg: cfg}
 	version, revision := buildVersion()
 	reg := metrics.NewRegistry(version, revision)
-	lines := metrics.NewLines(reg, outcomes(), reasonCodes())
-	reader := metrics.NewReader(reg)
+	m := pipeline.NewMetrics(reg, outcomes(), reasonCodes())
 	health := pipeline.NewHealth()
 
 	var err error
@@ -52,7 +51,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	}
 	budget := pipeline.NewBudget(uint64(cfg.Limits.DailyBudget))
 	d.fleet = &fleet{
-		cfg: cfg, store: d.store, lines: lines, reader: reader, meter: meter{reader, budget}, health: health, budget: budget,
+		cfg: cfg, store: d.store, metrics: m, meter: meter{m.Reader, budget}, health: health, budget: budget,
 		log: log.With().Str("part", "reader").Logger(),
 	}
 	if err = d.checkAWS(ctx); err == nil {

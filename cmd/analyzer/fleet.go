@@ -11,6 +11,7 @@ import (
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/config"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/rules"
@@ -19,14 +20,13 @@ import (
 
 // A fleet is what the readers of all accounts and regions share.
 type fleet struct {
-	cfg    *config.Config
-	store  pipeline.Store
-	lines  *metrics.Lines
-	reader *metrics.Reader
-	meter  source.Meter
-	health *pipeline.Health
-	budget *pipeline.Budget
-	log    zerolog.Logger
+	cfg     *config.Config
+	store   pipeline.Store
+	metrics pipeline.Metrics
+	meter   source.Meter
+	health  *pipeline.Health
+	budget  *pipeline.Budget
+	log     zerolog.Logger
 
 	rows  int                 // of a query; 0: the default
 	saved func(*authlog.Page) // told of each page; nil: nobody
@@ -71,7 +71,7 @@ func (f *fleet) tails(ctx context.Context, s *config.Source) ([]*pipeline.Tail, 
 		}
 		pc := tailConfig(&f.cfg.Tail)
 		pc.Saved, pc.Budget = f.saved, f.budget
-		tails = append(tails, pipeline.NewTail(name, pc, src, f.store, f.lines, f.reader, f.health, f.log))
+		tails = append(tails, pipeline.NewTail(name, pc, src, f.store, f.metrics, f.health, f.log))
 	}
 	return tails, nil
 }
@@ -190,6 +190,7 @@ func tailConfig(t *config.Tail) pipeline.Config {
 		Lookback:      time.Duration(t.Lookback),
 		Step:          time.Duration(t.Step),
 		SweepInterval: time.Duration(t.Sweep.Interval),
+		Diagnose:      diagnose.Default(),
 	}
 	for _, age := range t.Sweep.After {
 		pc.Sweeps = append(pc.Sweeps, time.Duration(age))

@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"strings"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
@@ -20,35 +19,17 @@ type History struct {
 	Through time.Time
 	// Grants of the last Config.Keep, summed up over any stretch of time; an
 	// hour is good.
-	Grants []GrantSpan
+	Grants []authlog.GrantSpan
 	// Denials of the last day at least, and Markers of the last Config.Keep.
 	// Markers need their Msg.
 	Denials []authlog.Denial
 	Markers []authlog.Marker
 	// Counts are older denials, of which the lines are not wanted any more.
-	Counts []DenialSpan
+	Counts []authlog.DenialSpan
 	// Diagnoses are those stored as open. What does not hold any more comes
 	// as resolved with the first Observe of the cluster, what still does only
 	// when it has changed.
 	Diagnoses []authlog.Diagnosis
-}
-
-// A GrantSpan sums up the grants of one principal under one unique id, user
-// name and session.
-type GrantSpan struct {
-	Principal   authlog.Principal // Session where the sum is kept by it; nodes need it
-	Username    string
-	Groups      string
-	STSEndpoint string // may be empty
-	Count       int64
-	First, Last time.Time
-}
-
-// A DenialSpan sums up the denials of one principal for one reason.
-type DenialSpan struct {
-	ARN, Account, Reason string
-	Count                int64
-	First, Last          time.Time
 }
 
 // Restore gives the machine what a store has of a cluster. It is meant for a
@@ -82,7 +63,7 @@ func (m *Machine) Restore(id authlog.Cluster, h History) {
 
 // grantSpan counts the sum as one grant at its beginning and all the others at
 // its end.
-func (a *absorber) grantSpan(c *cluster, s *GrantSpan) {
+func (a *absorber) grantSpan(c *cluster, s *authlog.GrantSpan) {
 	g := authlog.Grant{
 		Cluster: c.id, Time: s.First, Principal: s.Principal, Username: s.Username, Groups: s.Groups, STSEndpoint: s.STSEndpoint,
 	}
@@ -97,7 +78,7 @@ func (a *absorber) grantSpan(c *cluster, s *GrantSpan) {
 	}
 }
 
-func (a *absorber) denialSpan(c *cluster, s *DenialSpan) {
+func (a *absorber) denialSpan(c *cluster, s *authlog.DenialSpan) {
 	first, last := markOf(authlog.ID{}, s.First), markOf(authlog.ID{}, s.Last)
 	c.saw(first)
 	c.saw(last)
@@ -108,12 +89,7 @@ func (a *absorber) denialSpan(c *cluster, s *DenialSpan) {
 	if p.Account == "" {
 		p.Account = s.Account
 	}
-	pr := a.principal(c, &p)
-	if pr.denied[s.Reason] == nil {
-		pr.denied[strings.Clone(s.Reason)] = &track{}
-		pr.denials[strings.Clone(s.Reason)] = &latest{}
-	}
-	t := pr.denied[s.Reason]
+	t := &a.principal(c, &p).refused(s.Reason).track
 	t.series.add(first, 1, c.clock, a.cfg.Keep)
 	if s.Count > 1 {
 		t.series.add(last, s.Count-1, c.clock, a.cfg.Keep)

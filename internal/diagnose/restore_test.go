@@ -36,7 +36,7 @@ func history(in *incident, findings []finding, open []authlog.Diagnosis) diagnos
 				continue
 			}
 			at[k] = len(h.Grants)
-			h.Grants = append(h.Grants, diagnose.GrantSpan{
+			h.Grants = append(h.Grants, authlog.GrantSpan{
 				Principal: p, Username: g.Username, Groups: g.Groups, STSEndpoint: g.STSEndpoint, Count: 1, First: g.Time, Last: g.Time,
 			})
 		}
@@ -119,7 +119,7 @@ func TestOldCountsStandForLines(t *testing.T) {
 	m := machine(in)
 	m.Restore(in.cluster, diagnose.History{
 		Since: in.through.Add(-10 * 24 * time.Hour), Through: in.through,
-		Counts: []diagnose.DenialSpan{{ARN: arn, Account: "111122223333", Reason: "arn_not_mapped", Count: 30, First: first, Last: last}},
+		Counts: []authlog.DenialSpan{{ARN: arn, Account: "111122223333", Reason: "arn_not_mapped", Count: 30, First: first, Last: last}},
 	})
 	list := m.Diagnoses(in.cluster)
 	if len(list) == 0 || list[len(list)-1].Code != "never_mapped" {

@@ -16,7 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
-	"github.com/eks-authlog/eks-authlog/internal/metrics"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
@@ -133,15 +133,15 @@ func begin(t *testing.T, path string, c *cloud, change func(*pipeline.Config)) *
 	}
 	cfg := pipeline.Config{
 		Interval: time.Minute, SettleMin: time.Minute, SettleMax: 2 * time.Minute, Discovery: 10 * time.Minute, Lookback: time.Hour, Step: time.Hour,
-		Sweeps: []time.Duration{15 * time.Minute, time.Hour}, SweepInterval: 10 * time.Minute,
+		Sweeps: []time.Duration{15 * time.Minute, time.Hour}, SweepInterval: 10 * time.Minute, Diagnose: diagnose.Default(),
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	l := &life{store: st, reg: prometheus.NewRegistry(), health: pipeline.NewHealth()}
 	kinds := []string{"denied", "granted", "sts_response", "marker", "other", "unreadable", "malformed_request"}
-	lines := metrics.NewLines(l.reg, kinds, []string{"arn_not_mapped", "unclassified"})
-	l.tail = pipeline.NewTail("test", cfg, c, st, lines, metrics.NewReader(l.reg), l.health, zerolog.Nop())
+	m := pipeline.NewMetrics(l.reg, kinds, []string{"arn_not_mapped", "unclassified"})
+	l.tail = pipeline.NewTail("test", cfg, c, st, m, l.health, zerolog.Nop())
 	return l
 }
 

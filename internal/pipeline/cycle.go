@@ -107,15 +107,20 @@ func (t *Tail) commit(ctx context.Context, j *job, p *authlog.Page) error {
 	if len(b.Seen) == 0 && len(b.Cursors) == 0 {
 		return nil
 	}
+	change := t.lockouts.observe(p, &b)
+	b.Diagnoses = change.Diagnoses
 	if err := t.store.Save(ctx, b); err != nil {
+		change.Undo()
 		return err
 	}
+	change.Commit()
 	for _, c := range b.Cursors {
 		if lanes := t.lanes[c.Cluster]; len(lanes) > 0 {
 			t.lanes[c.Cluster] = withCursor(lanes, c, lanes[0].group, &t.cfg)
 		}
 	}
 	t.count(events)
+	t.lockouts.saved(p, &b)
 	t.measure(events, j)
 	if t.cfg.Saved != nil {
 		t.cfg.Saved(p)

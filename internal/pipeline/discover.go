@@ -72,6 +72,9 @@ func (t *Tail) follow(ctx context.Context, groups []authlog.Group) error {
 			for _, c := range stored[g.Cluster] {
 				current = append(current, newLane(c, g, &t.cfg))
 			}
+			if err := t.restore(ctx, g.Cluster, laneNamed(current, tailLane)); err != nil {
+				return err
+			}
 			t.log.Info().Str("cluster", g.Cluster.Name).Bool("known", len(current) > 0).Msg("following a log group")
 		}
 		ls, changed := attach(g, current, now, &t.cfg)

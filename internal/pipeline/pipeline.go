@@ -12,9 +12,11 @@ import (
 	"iter"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
 )
 
@@ -42,6 +44,19 @@ type Store interface {
 	Seen(ctx context.Context, c authlog.Cluster, from, to int64) ([]authlog.Seen, error)
 	// Save writes the batch whole or not at all.
 	Save(ctx context.Context, b authlog.Batch) error
+
+	// What follows is asked once, for the diagnoses to go on from.
+
+	// GrantSpans sums grants up by the hour from fine on, by the day before.
+	GrantSpans(ctx context.Context, c authlog.Cluster, since, fine time.Time) ([]authlog.GrantSpan, error)
+	// DenialSpans sums up denials by the day.
+	DenialSpans(ctx context.Context, c authlog.Cluster, from, until time.Time) ([]authlog.DenialSpan, error)
+	// Markers lists the newest ones, at most limit.
+	Markers(ctx context.Context, c authlog.Cluster, since time.Time, limit int) ([]authlog.Marker, error)
+	// Denials lists the newest ones that the filter chooses.
+	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
+	// Diagnoses lists those that the filter chooses.
+	Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error)
 }
 
 // Config are the settings of a Tail.
@@ -57,8 +72,23 @@ type Config struct {
 	SweepInterval time.Duration // how much is swept at a time
 	// Budget makes the interval longer when too much is scanned; nil: never.
 	Budget *Budget
+	// Diagnose holds the thresholds of the diagnoses.
+	Diagnose diagnose.Config
 	// Saved is told of each page that was saved; nil: nobody.
 	Saved func(*authlog.Page)
+}
+
+// Metrics are those that a Tail sets.
+type Metrics struct {
+	Lines    *metrics.Lines
+	Reader   *metrics.Reader
+	Lockouts *metrics.Lockouts
+}
+
+// NewMetrics registers the metrics on reg; package metrics says what outcomes
+// and reasons are.
+func NewMetrics(reg prometheus.Registerer, outcomes, reasons []string) Metrics {
+	return Metrics{metrics.NewLines(reg, outcomes, reasons), metrics.NewReader(reg), metrics.NewLockouts(reg)}
 }
 
 // A Tail follows the log groups of one shard.
@@ -76,16 +106,18 @@ type Tail struct {
 	lanes  map[authlog.Cluster][]*lane
 	settle *settling
 	listed time.Time // last discovery
+
+	lockouts *lockouts
 }
 
 // NewTail builds the tail of one source. Name is how /-/ready and the log call
 // it until its account is known.
-func NewTail(name string, cfg Config, src Source, store Store, lines *metrics.Lines, reader *metrics.Reader, health *Health, log zerolog.Logger) *Tail {
+func NewTail(name string, cfg Config, src Source, store Store, m Metrics, health *Health, log zerolog.Logger) *Tail {
 	health.add(name)
 	return &Tail{
-		cfg: cfg, src: src, store: store, lines: lines, reader: reader, health: health, name: name,
+		cfg: cfg, src: src, store: store, lines: m.Lines, reader: m.Reader, health: health, name: name,
 		log: log.With().Str("shard", name).Logger(), lanes: map[authlog.Cluster][]*lane{},
-		settle: newSettling(cfg.SettleMin, cfg.SettleMax),
+		settle: newSettling(cfg.SettleMin, cfg.SettleMax), lockouts: newLockouts(cfg.Diagnose, m.Lockouts),
 	}
 }
 
