@@ -102,7 +102,7 @@ func place(t *testing.T, src string, body int, want string) string {
 
 func TestLessons(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(lessons, "*.yaml"))
-	if err != nil || len(files) < 100 {
+	if err != nil || len(files) < 200 {
 		t.Fatalf("%d lessons, %v", len(files), err)
 	}
 	for _, file := range files {
