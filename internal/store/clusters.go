@@ -14,7 +14,7 @@ import (
 // before the whole hours is counted from the denials themselves.
 const clustersQuery = `
 WITH whole AS (
-	SELECT cluster, sum(n) AS n FROM denial_hour WHERE hour >= ?3 GROUP BY cluster
+	SELECT cluster, sum(n) AS n FROM denial_hour NOT INDEXED WHERE hour >= ?3 GROUP BY cluster
 ), part AS (
 	SELECT cluster, count(*) AS n FROM denial INDEXED BY denial_id WHERE id >= ?2 AND id < ?4 GROUP BY cluster
 ), principals AS (

@@ -23,6 +23,12 @@ type tested interface {
 	Clusters(ctx context.Context, now time.Time) ([]authlog.ClusterSummary, error)
 	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
 	Denial(ctx context.Context, id authlog.ID) (authlog.Denial, error)
+	Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error)
+	Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, error)
+	Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error)
+	GrantSpans(ctx context.Context, cluster authlog.Cluster, since, fine time.Time) ([]authlog.GrantSpan, error)
+	DenialSpans(ctx context.Context, cluster authlog.Cluster, from, until time.Time) ([]authlog.DenialSpan, error)
+	Markers(ctx context.Context, cluster authlog.Cluster, since time.Time, limit int) ([]authlog.Marker, error)
 	Prune(ctx context.Context, olderThan time.Time) error
 	PruneSeen(ctx context.Context, keep time.Duration) error
 	Ping(ctx context.Context) error
@@ -52,6 +58,16 @@ func testStore(t *testing.T, newPlace func(t *testing.T) (open func() tested)) {
 		"PrunesWhatIsOld":              suite.prunesWhatIsOld,
 		"PrunesSeenBehindTheWatermark": suite.prunesSeenBehindTheWatermark,
 		"PrunesSeenOfUnreadClusters":   suite.prunesSeenOfUnreadClusters,
+		"KeepsDiagnoses":               suite.keepsDiagnoses,
+		"ListsDiagnoses":               suite.listsDiagnoses,
+		"PagesDiagnoses":               suite.pagesDiagnoses,
+		"PrunesResolvedDiagnoses":      suite.prunesResolvedDiagnoses,
+		"SumsUpGrants":                 suite.sumsUpGrants,
+		"SumsUpDenials":                suite.sumsUpDenials,
+		"ListsMarkers":                 suite.listsMarkers,
+		"SumsUpPrincipals":             suite.sumsUpPrincipals,
+		"PagesPrincipals":              suite.pagesPrincipals,
+		"PrunesPrincipals":             suite.prunesPrincipals,
 	} {
 		t.Run(name, func(t *testing.T) { test(suite{t, newPlace(t)}) })
 	}

@@ -74,28 +74,34 @@ type (
 
 // countDenials adds denials that were inserted to what is counted of them.
 func (sv *saving) countDenials(ctx context.Context, denials []*authlog.Denial) error {
-	hours, denied := map[denialHourKey]int64{}, map[deniedKey]int64{}
+	hours, denied, seen := map[denialHourKey]*tally{}, map[deniedKey]*tally{}, sightings{}
 	for _, d := range denials {
 		ms := d.ID.Time().UnixMilli()
+		one := tally{1, ms, ms}
 		key := deniedKey{cluster: sv.clusters[d.Cluster].id, reason: sv.words.id(d.Reason)}
-		if d.Principal != nil {
-			key.principal = sv.words.id(d.Principal.ARN)
-			denied[key] = max(denied[key], ms)
+		if p := d.Principal; p != nil {
+			key.principal = sv.words.id(p.ARN)
+			count(denied, key, one)
+			count(seen, sighting{
+				cluster: key.cluster, principal: key.principal, userID: sv.words.id(p.UserID), session: sv.words.id(p.Session),
+				kind: sv.words.id(string(p.Kind)), account: sv.words.id(p.Account), benign: p.Benign,
+			}, one)
 		}
-		hours[denialHourKey{hourOf(ms), key.cluster, key.reason, key.principal}]++
+		count(hours, denialHourKey{hourOf(ms), key.cluster, key.reason, key.principal}, one)
 	}
 	var args []any
-	for k, n := range hours {
-		args = append(args, k.hour, k.cluster, k.reason, k.principal, n)
+	for k, t := range hours {
+		args = append(args, k.hour, k.cluster, k.reason, k.principal, t.n, t.first, t.last)
 	}
-	_, err := sv.in.denialHour.exec(ctx, sv.tx, args)
-	if err != nil {
+	if _, err := sv.in.denialHour.exec(ctx, sv.tx, args); err != nil {
 		return err
 	}
 	args = nil
-	for k, last := range denied {
-		args = append(args, k.cluster, k.principal, k.reason, last)
+	for k, t := range denied {
+		args = append(args, k.cluster, k.principal, k.reason, t.last)
 	}
-	_, err = sv.in.denied.exec(ctx, sv.tx, args)
-	return err
+	if _, err := sv.in.denied.exec(ctx, sv.tx, args); err != nil {
+		return err
+	}
+	return sv.saveSightings(ctx, seen)
 }

@@ -83,7 +83,7 @@ func (in insert) query(ctx context.Context, tx *sql.Tx, args []any, scan func(*s
 
 // inserts are those of Save.
 type inserts struct {
-	word, cluster, seen, cursor, denial, denialHour, denied, grantHour, marker, sample insert
+	word, cluster, seen, cursor, denial, denialHour, denied, grantHour, sighting, marker, sample, diagnosis insert
 }
 
 func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
@@ -105,14 +105,25 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 		"end" = excluded."end", watermark = excluded.watermark, through = excluded.through, streams = excluded.streams`)
 	in.denial = prepare("denial", `id, cluster, reason, principal, stream, kind, account, sts_endpoint, benign,
 		session, user_id, access_key_id, client, error, raw`, "ON CONFLICT (id, cluster) DO NOTHING")
-	in.denialHour = prepare("denial_hour", "hour, cluster, reason, principal, n",
-		"ON CONFLICT (hour, cluster, reason, principal) DO UPDATE SET n = n + excluded.n")
+	in.denialHour = prepare("denial_hour", "hour, cluster, reason, principal, n, first, last",
+		`ON CONFLICT (hour, cluster, reason, principal)
+		DO UPDATE SET n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last)`)
 	in.denied = prepare("denied", "cluster, principal, reason, last",
 		"ON CONFLICT (cluster, principal, reason) DO UPDATE SET last = excluded.last WHERE excluded.last > last")
-	in.grantHour = prepare("grant_hour", "hour, cluster, principal, kind, user_id, username, groups, n, first, last",
-		`ON CONFLICT (hour, cluster, principal, kind, user_id, username, groups)
+	in.grantHour = prepare("grant_hour", `cluster, hour, principal, kind, user_id, session, username, groups, sts_endpoint,
+		account, benign, n, first, last`,
+		`ON CONFLICT (cluster, hour, principal, kind, user_id, session, username, groups, sts_endpoint)
 		DO UPDATE SET n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last)`)
+	in.sighting = prepare("sighting", "cluster, principal, granted, user_id, session, kind, account, benign, n, first, last, hour",
+		`ON CONFLICT (cluster, principal, granted, user_id, session) DO UPDATE SET
+		n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last), hour = max(hour, excluded.hour),
+		kind = iif(excluded.last >= last, excluded.kind, kind), account = iif(excluded.last >= last, excluded.account, account),
+		benign = iif(excluded.last >= last, excluded.benign, benign)`)
 	in.marker = prepare("marker", "id, cluster, code, stream, msg, raw", "ON CONFLICT (id) DO NOTHING")
 	in.sample = prepare("sample", "id, cluster, code, stream, raw", "ON CONFLICT (id) DO NOTHING")
+	in.diagnosis = prepare("diagnosis", "id, cluster, code, state, severity, parent, last_seen, resolved, document",
+		`ON CONFLICT (id) DO UPDATE SET cluster = excluded.cluster, code = excluded.code, state = excluded.state,
+		severity = excluded.severity, parent = excluded.parent, last_seen = excluded.last_seen,
+		resolved = excluded.resolved, document = excluded.document`)
 	return in, errors.Join(errs...)
 }

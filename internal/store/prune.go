@@ -10,10 +10,10 @@ import (
 // does not wait long.
 const chunk = 500
 
-// Prune deletes denials, markers and samples older than that time, counts of
-// hours that ended before it, and what only they needed. It works in small
-// steps between which others may write. The file does not get smaller: what
-// becomes free is used again.
+// Prune deletes denials, markers and samples older than that time, diagnoses
+// that were resolved before it, counts of hours that ended before it, and what
+// only they needed. It works in small steps between which others may write. The
+// file does not get smaller: what becomes free is used again.
 func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
 	first, ms := firstID(olderThan), olderThan.UnixMilli()
 	for _, step := range []struct {
@@ -26,6 +26,8 @@ func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
 		{pruneDenialHours, hourOf(ms)},
 		{pruneGrantHours, hourOf(ms)},
 		{pruneDenied, ms},
+		{pruneSightings, hourOf(ms)},
+		{"DELETE FROM diagnosis WHERE id IN (SELECT id FROM diagnosis WHERE resolved < ? LIMIT ?)", ms},
 		{pruneLastDenial, ms},
 		{pruneUnreadSeen, minuteOf(ms)},
 		// Last: the rows above name words.
@@ -43,9 +45,15 @@ const (
 DELETE FROM denial_hour WHERE (hour, cluster, reason, principal) IN (
 	SELECT hour, cluster, reason, principal FROM denial_hour WHERE hour < ? LIMIT ?)`
 
+	// CROSS JOIN as below: the first hours of each cluster.
 	pruneGrantHours = `
-DELETE FROM grant_hour WHERE (hour, cluster, principal, kind, user_id, username, groups) IN (
-	SELECT hour, cluster, principal, kind, user_id, username, groups FROM grant_hour WHERE hour < ? LIMIT ?)`
+DELETE FROM grant_hour WHERE (cluster, hour, principal, kind, user_id, session, username, groups, sts_endpoint) IN (
+	SELECT g.cluster, g.hour, g.principal, g.kind, g.user_id, g.session, g.username, g.groups, g.sts_endpoint
+	FROM cluster c CROSS JOIN grant_hour g WHERE g.cluster = c.id AND g.hour < ? LIMIT ?)`
+
+	pruneSightings = `
+DELETE FROM sighting WHERE (cluster, principal, granted, user_id, session) IN (
+	SELECT cluster, principal, granted, user_id, session FROM sighting WHERE hour < ? LIMIT ?)`
 
 	pruneDenied = `
 DELETE FROM denied WHERE (cluster, principal, reason) IN (

@@ -114,15 +114,8 @@ func (c choice) where() (where string, args []any) {
 }
 
 func (s *SQLite) clusterIDs(ctx context.Context, f authlog.DenialFilter) ([]int64, error) {
-	var where []string
-	var args []any
-	for _, p := range [...]struct{ column, value string }{{"name", f.Cluster}, {"account", f.Account}, {"region", f.Region}} {
-		if p.value != "" {
-			where = append(where, p.column+" = ?")
-			args = append(args, p.value)
-		}
-	}
-	return s.ids(ctx, "SELECT id FROM cluster WHERE "+strings.Join(where, " AND "), args)
+	where, args := clusterWhere(f.Cluster, f.Account, f.Region)
+	return s.ids(ctx, "SELECT id FROM cluster WHERE "+where, args)
 }
 
 func (s *SQLite) wordIDs(ctx context.Context, texts []string) ([]int64, error) {

@@ -18,7 +18,8 @@ import (
 // and are not counted again; their time is that of their ID. Of grants nothing
 // is kept but counts by the hour, so a batch must hold only those that were not
 // counted yet. Seen and Cursors replace what was stored for their minute and
-// lane; a cursor that is Done is deleted.
+// lane; a cursor that is Done is deleted. A diagnosis replaces what was stored
+// under its ID; it is kept as JSON, so its texts are valid UTF-8 throughout.
 func (s *SQLite) Save(ctx context.Context, b authlog.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +46,7 @@ type saving struct {
 	batch    *authlog.Batch
 	words    lexicon
 	clusters map[authlog.Cluster]*clusterRow
-	grants   map[grantKey]*grantCount
+	grants   map[grantKey]*tally
 }
 
 type clusterRow struct{ id, lastEvent, lastDenial int64 }
@@ -64,7 +65,7 @@ func newSaving(tx *sql.Tx, in *inserts, b *authlog.Batch, known words) *saving {
 func (sv *saving) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		sv.saveClusters, sv.saveWords, sv.saveDenials, sv.saveGrants,
-		sv.saveMarkers, sv.saveSamples, sv.saveSeen, sv.saveCursors,
+		sv.saveMarkers, sv.saveSamples, sv.saveSeen, sv.saveCursors, sv.saveDiagnoses,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -83,6 +84,9 @@ func (sv *saving) noteClusters() {
 	}
 	for key, count := range sv.grants {
 		sv.heard(key.cluster, time.UnixMilli(count.last))
+	}
+	for i := range sv.batch.Diagnoses {
+		sv.heard(sv.batch.Diagnoses[i].Cluster, time.UnixMilli(0))
 	}
 	for _, m := range sv.batch.Markers {
 		sv.heard(m.Cluster, m.ID.Time())
@@ -115,11 +119,11 @@ func (sv *saving) wantWords() {
 		d := &sv.batch.Denials[i]
 		sv.words.want(d.Reason, d.Stream, d.STSEndpoint)
 		if p := d.Principal; p != nil {
-			sv.words.want(p.ARN, string(p.Kind), p.Account)
+			sv.words.want(p.ARN, string(p.Kind), p.Account, p.UserID, p.Session)
 		}
 	}
 	for key := range sv.grants {
-		sv.words.want(key.arn, string(key.kind), key.userID, key.username, key.groups)
+		sv.words.want(key.arn, string(key.kind), key.account, key.userID, key.session, key.username, key.groups, key.stsEndpoint)
 	}
 	for _, m := range sv.batch.Markers {
 		sv.words.want(m.Code, m.Stream)

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+func (sv *saving) saveDiagnoses(ctx context.Context) error {
+	args := make([]any, 0, sv.in.diagnosis.cols*len(sv.batch.Diagnoses))
+	for i := range sv.batch.Diagnoses {
+		d := &sv.batch.Diagnoses[i]
+		document, err := json.Marshal(d)
+		if err != nil {
+			return fmt.Errorf("encode diagnosis %s: %w", d.ID, err)
+		}
+		args = append(args, d.ID, sv.clusters[d.Cluster].id, d.Code, string(d.State), string(d.Severity), d.Parent,
+			d.LastSeen.UnixMilli(), millis(resolvedAt(d)), string(document))
+	}
+	_, err := sv.in.diagnosis.exec(ctx, sv.tx, args)
+	return err
+}
+
+func resolvedAt(d *authlog.Diagnosis) time.Time {
+	switch {
+	case d.State != authlog.DiagnosisResolved:
+		return time.Time{}
+	case d.Resolution == nil:
+		return d.LastSeen
+	}
+	return d.Resolution.Time
+}
+
+// Diagnoses returns the first f.Limit diagnoses that f chooses, the one seen
+// last first. One that is seen again moves to the front: who asks for the
+// following page by f.After misses it there. A cluster or code that is not
+// known is no error: there is none.
+func (s *SQLite) Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error) {
+	if f.Limit < 1 {
+		return nil, errors.New("list diagnoses: the limit must be positive")
+	}
+	where, args := diagnosesWhere(f)
+	found, err := s.diagnoses(ctx, "SELECT d.document FROM diagnosis d WHERE "+where+
+		" ORDER BY d.last_seen DESC, d.id DESC LIMIT ?", append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list diagnoses: %w", s.explain(err))
+	}
+	return found, nil
+}
+
+// Diagnosis returns one diagnosis. The error satisfies errors.Is(err,
+// authlog.ErrNotFound) where none has that ID.
+func (s *SQLite) Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, error) {
+	found, err := s.diagnoses(ctx, "SELECT document FROM diagnosis WHERE id = ?", id)
+	switch {
+	case err != nil:
+		return authlog.Diagnosis{}, fmt.Errorf("find diagnosis: %w", s.explain(err))
+	case len(found) == 0:
+		return authlog.Diagnosis{}, fmt.Errorf("diagnosis %q: %w", id, authlog.ErrNotFound)
+	}
+	return found[0], nil
+}
+
+func diagnosesWhere(f authlog.DiagnosisFilter) (where string, args []any) {
+	parts := []string{"1"}
+	add := func(part string, values ...any) {
+		parts = append(parts, part)
+		args = append(args, values...)
+	}
+	if f.State != "" {
+		add("d.state = ?", string(f.State))
+	}
+	if len(f.Severities) > 0 {
+		add("d.severity IN ("+marks(len(f.Severities))+")", appendAll(nil, f.Severities)...)
+	}
+	if len(f.Codes) > 0 {
+		add("d.code IN ("+marks(len(f.Codes))+")", appendAll(nil, f.Codes)...)
+	}
+	if f.TopOnly {
+		add("d.parent = ''")
+	}
+	if part, values := clusterWhere(f.Cluster, f.Account, f.Region); part != "" {
+		add("d.cluster IN (SELECT id FROM cluster WHERE "+part+")", values...)
+	}
+	if f.After != (authlog.DiagnosisPlace{}) {
+		add("(d.last_seen, d.id) < (?, ?)", f.After.LastSeen.UnixMilli(), f.After.ID)
+	}
+	return strings.Join(parts, " AND "), args
+}
+
+func (s *SQLite) diagnoses(ctx context.Context, query string, args ...any) (found []authlog.Diagnosis, err error) {
+	rows, err := s.r.QueryContext(ctx, query, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var document sql.RawBytes
+		var d authlog.Diagnosis
+		if err := rows.Scan(&document); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(document, &d); err != nil {
+			return fmt.Errorf("decode diagnosis: %w", err)
+		}
+		found = append(found, d)
+		return nil
+	})
+	return found, err
+}
