@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (r *Reader) connect(c *cluster, endpoint string, ca []byte) {
 	case r.cfg.AWSAuthFiles[c.name] != "":
 	case r.cfg.InCluster == c.name && r.cfg.InCluster != "":
 		if s.kube == nil {
-			s.kube, err = inCluster()
+			s.kube, err = inCluster(cmp.Or(r.cfg.ServiceAccount, serviceAccount))
 		}
 	case !r.cfg.Kubernetes || endpoint == "" || s.kube != nil && s.endpoint == endpoint && bytes.Equal(s.ca, ca):
 		return

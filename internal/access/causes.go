@@ -194,7 +194,7 @@ func (q *question) awsAuth() {
 		})
 		return
 	}
-	o := options(q.a)
+	o := Options(q.a)
 	if n := awsauth.NearestTo(q.auth.data, q.p.ARN, o); n != nil {
 		q.cause(authlog.Cause{
 			Code: n.Code, Confidence: confidence(n), System: "aws_auth", Corrected: n.Corrected,

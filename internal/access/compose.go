@@ -130,15 +130,6 @@ func (s *authSnapshot) show(a *authlog.Access) *authlog.AWSAuth {
 	return out
 }
 
-// options is what the linter should know of the cluster.
-func options(a *authlog.Access) awsauth.Options {
-	o := awsauth.Options{Mode: string(a.Mode), Account: a.Cluster.Account}
-	if p := strings.SplitN(a.RoleARN, ":", 3); len(p) == 3 {
-		o.Partition = p[1]
-	}
-	return o
-}
-
 // faults are what the linter finds, notes left out.
 func (s *authSnapshot) faults(a *authlog.Access) []authlog.AccessFault {
 	if !s.exists {
@@ -155,7 +146,7 @@ func (s *authSnapshot) faults(a *authlog.Access) []authlog.AccessFault {
 		return []authlog.AccessFault{f}
 	}
 	var out []authlog.AccessFault
-	r := awsauth.LintData(s.data, options(a))
+	r := awsauth.LintData(s.data, Options(a))
 	for _, f := range r.Findings {
 		if f.Severity == awsauth.SeverityInfo || f.Code == awsauth.CodeIgnored && len(s.data) == 0 {
 			continue

@@ -23,6 +23,9 @@ type Config struct {
 	// InCluster is the name of the cluster that the process runs in, whose
 	// aws-auth is read with the pod's service account instead.
 	InCluster string
+	// ServiceAccount is where the pod's credentials are mounted; the directory
+	// that Kubernetes uses.
+	ServiceAccount string
 	// AWSAuthFiles are files to take the aws-auth of a cluster from instead, by
 	// the cluster's name.
 	AWSAuthFiles map[string]string

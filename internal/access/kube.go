@@ -50,8 +50,9 @@ func newKube(base, source string, ca []byte, bearer func(context.Context) (strin
 // serviceAccount is where Kubernetes mounts the pod's own credentials.
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// inCluster makes a client of the pod's own service account.
-func inCluster() (*kube, error) {
+// inCluster makes a client of the pod's own service account, whose token and
+// certificate authority are in dir.
+func inCluster(dir string) (*kube, error) {
 	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
 		return nil, errors.New("not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
@@ -59,15 +60,11 @@ func inCluster() (*kube, error) {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return serviceAccountKube("https://"+host+":"+port, serviceAccount)
-}
-
-func serviceAccountKube(base, dir string) (*kube, error) {
 	ca, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
 	if err != nil {
 		return nil, fmt.Errorf("read service account: %w", err)
 	}
-	return newKube(base, "in-cluster", ca, func(context.Context) (string, error) {
+	return newKube("https://"+host+":"+port, "in-cluster", ca, func(context.Context) (string, error) {
 		token, err := os.ReadFile(filepath.Join(dir, "token")) // Kubernetes renews it
 		return strings.TrimSpace(string(token)), err
 	})

@@ -2,9 +2,11 @@ package access_test
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -299,4 +301,84 @@ func TestBrokenAWSAuthIsNamed(t *testing.T) {
 	if len(a.AWSAuth.Roles) != 0 {
 		t.Errorf("roles: %+v", a.AWSAuth.Roles)
 	}
+}
+
+func TestAWSAuthWithThePodsOwnServiceAccount(t *testing.T) {
+	s := newScene(t, roles(nodeItem))
+	s.kube.Take("pod-token")
+	dir := t.TempDir()
+	for name, text := range map[string][]byte{"token": []byte("pod-token\n"), "ca.crt": s.kube.CA()} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := url.Parse(s.kube.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBERNETES_SERVICE_HOST", u.Hostname())
+	t.Setenv("KUBERNETES_SERVICE_PORT", u.Port())
+	inCluster := func(c *access.Config) { c.Kubernetes, c.InCluster, c.ServiceAccount = false, "prod", dir }
+	if a := s.access(s.reader(inCluster)); a.AWSAuth == nil || a.AWSAuth.Source != "in-cluster" || len(a.AWSAuth.Roles) != 1 || a.Tier != 3 {
+		t.Errorf("%+v", a)
+	}
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	if a := s.access(s.reader(inCluster)); a.AWSAuth != nil || len(a.Problems) != 1 || a.Tier != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestAnotherCertificateAuthorityIsNotTrusted(t *testing.T) {
+	s := newScene(t, roles(nodeItem))
+	for _, ca := range [][]byte{[]byte("no certificate"), nil} {
+		s.change(func(c *awssim.Cluster) { c.CertificateAuthority = ca })
+		if a := s.access(s.reader()); a.AWSAuth != nil || len(a.Problems) != 1 || s.kube.Requests("get") != 0 {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
+func TestCallsKeepToTheRate(t *testing.T) {
+	s := newScene(t, nil)
+	s.change(func(c *awssim.Cluster) {
+		for i := range 75 {
+			c.AccessEntries = append(c.AccessEntries, entry(iamARN+"role/r"+strconv.Itoa(i), later))
+		}
+	})
+	began := time.Now()
+	s.access(s.reader(func(c *access.Config) { c.Rate = 50; c.Kubernetes, c.IAM = false, false }))
+	// Describe and list of the cluster, and two calls an entry; twice the rate
+	// may come at once.
+	calls := 2 + s.world.Calls("DescribeAccessEntry") + s.world.Calls("ListAssociatedAccessPolicies")
+	if took := time.Since(began); calls != 152 || took < time.Second {
+		t.Errorf("%d calls took %v", calls, took)
+	}
+}
+
+func TestLintOfACluster(t *testing.T) {
+	s := newScene(t, roles(nodeItem, roleItem(iamARN+"role/team/Dev")))
+	granted := []string{iamARN + "role/Node", iamARN + "role/Dev"}
+	rep, err := s.reader().Lint(t.Context(), "prod", granted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Findings) != 1 || rep.Findings[0].Code != "aws_auth_role_path" || rep.Findings[0].Line != 6 || len(rep.LockedOut) != 1 || rep.LockedOut[0].Principal != iamARN+"role/Dev" {
+		t.Errorf("%+v", rep)
+	}
+	s.kube.Set(nil)
+	if _, err := s.reader().Lint(t.Context(), "prod", nil); !errors.Is(err, authlog.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	s.kube.Forbid("get", true)
+	if _, err := s.reader().Lint(t.Context(), "prod", nil); !isAccessError(err) {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.reader(func(c *access.Config) { c.Kubernetes = false }).Lint(t.Context(), "prod", nil); err == nil {
+		t.Error("no error without a way to Kubernetes")
+	}
+}
+
+func isAccessError(err error) bool {
+	_, ok := errors.AsType[*authlog.AccessError](err)
+	return ok
 }

@@ -19,7 +19,7 @@ type fault struct {
 }
 
 var (
-	placeholder = regexp.MustCompile(`(?i)[<>$]|\{\{|\}\}|x{6,}|account[_-]?id|your[_-]`)
+	placeholder = regexp.MustCompile(`[<>$]|\{\{|\}\}`) // IAM allows none of them
 	ssoRole     = regexp.MustCompile(`(?i)^AWSReservedSSO_(.+)_([0-9a-f]{16})$`)
 	badName     = regexp.MustCompile(`[^\w+=,.@-]`)
 )
@@ -123,7 +123,11 @@ func structure(arn string, o *Options) *fault {
 		return bad(3, "an IAM ARN has no region", "")
 	}
 	if !accountID.MatchString(p[4]) {
-		return bad(4, accountMessage(p[4]), "")
+		f := bad(4, accountMessage(p[4]), "")
+		if strings.ContainsFunc(p[4], unicode.IsLetter) {
+			f.code, f.message = CodePlaceholder, "a placeholder was left in the place of the account"
+		}
+		return f
 	}
 	if f := serviceFault(p, bad); f != nil {
 		return f
