@@ -36,6 +36,8 @@ type cli struct {
 	Query    queryCmd    `cmd:"" help:"Print a Logs Insights query for the console."`
 	Backfill backfillCmd `cmd:"" help:"Read history that was never read before, oldest first."`
 	Classify classifyCmd `cmd:"" help:"Classify log lines from files or a pipe, without AWS."`
+	Explain  explainCmd  `cmd:"" help:"Answer pasted lines and error messages: who is out, why, and what lets them in."`
+	Lint     lintCmd     `cmd:"" help:"Find what is wrong with an access configuration."`
 	Check    checkCmd    `cmd:"" help:"Check files before they are used."`
 
 	LogLevel  string           `name:"log.level" help:"Least level to log: ${enum}." enum:"debug,info,warn,error" default:"info"`

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/explain"
+)
+
+// maxPasted is how much text explain reads, in bytes.
+const maxPasted = 8 << 20
+
+type explainCmd struct {
+	File     string `arg:"" optional:"" help:"File with what you have; - or none for standard input."`
+	Output   string `help:"Form of the answer: ${enum}." enum:"text,markdown,json" default:"text" short:"o"`
+	Cluster  string `help:"Name of the cluster, for the commands." placeholder:"NAME"`
+	Region   string `help:"Its region." placeholder:"REGION"`
+	Account  string `help:"Its account." placeholder:"ID"`
+	AuthMode string `name:"auth-mode" help:"Its authentication mode: ${enum}." enum:"API,API_AND_CONFIG_MAP,CONFIG_MAP," default:""`
+}
+
+// Help says what can be pasted.
+func (c *explainCmd) Help() string {
+	return `Paste whatever there is: lines of the authenticator log in any wrapping, what kubectl, kubelet, helm
+or the AWS CLI said, the answer of "aws sts get-caller-identity", or all of them in one text. Nothing
+is stored or sent anywhere.
+
+  kubectl get svc 2>&1 | analyzer explain
+  analyzer explain --cluster prod --region eu-central-1 incident.log`
+}
+
+var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+
+// Run answers what was pasted.
+func (c *explainCmd) Run(r *run) error {
+	if c.Account != "" && !accountForm.MatchString(c.Account) {
+		return fmt.Errorf("--account: %q is no account id of 12 digits", c.Account)
+	}
+	text, err := readAll(c.File, r.stdin)
+	if err != nil {
+		return err
+	}
+	answer := explain.Text(text, explain.Options{
+		Cluster: authlog.Cluster{Name: c.Cluster, Account: c.Account, Region: c.Region},
+		Facts:   authlog.ClusterFacts{Mode: authlog.AuthMode(c.AuthMode)},
+		Now:     time.Now().UTC(),
+	})
+	switch c.Output {
+	case "json":
+		return answer.WriteJSON(r.stdout)
+	case "markdown":
+		return answer.WriteMarkdown(r.stdout)
+	default:
+		return answer.WriteText(r.stdout)
+	}
+}
+
+// readAll reads a file, or standard input for "-" and "", up to maxPasted.
+func readAll(name string, stdin io.Reader) (string, error) {
+	in := stdin
+	if name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		in = f
+	} else {
+		name = "standard input"
+	}
+	var b strings.Builder
+	n, err := io.Copy(&b, io.LimitReader(in, maxPasted+1))
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	if n > maxPasted {
+		return "", fmt.Errorf("%s is longer than %d MB: cut out the lines of the incident", name, maxPasted>>20)
+	}
+	return b.String(), nil
+}
