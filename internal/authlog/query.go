@@ -40,6 +40,7 @@ type DiagnosisFilter struct {
 	State      DiagnosisState
 	Severities []Severity // any of them
 	Codes      []string   // any of them
+	Subject    string     // exactly
 	Cluster    string     // name
 	Account    string     // of the cluster
 	Region     string     // of the cluster

@@ -20,8 +20,8 @@ func (sv *saving) saveDiagnoses(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("encode diagnosis %s: %w", d.ID, err)
 		}
-		args = append(args, d.ID, sv.clusters[d.Cluster].id, d.Code, string(d.State), string(d.Severity), d.Parent,
-			d.LastSeen.UnixMilli(), millis(resolvedAt(d)), string(document))
+		args = append(args, d.ID, sv.clusters[d.Cluster].id, d.Code, authlog.Sanitize(d.Subject),
+			string(d.State), string(d.Severity), d.Parent, d.LastSeen.UnixMilli(), millis(resolvedAt(d)), string(document))
 	}
 	_, err := sv.in.diagnosis.exec(ctx, sv.tx, args)
 	return err
@@ -81,6 +81,10 @@ func diagnosesWhere(f authlog.DiagnosisFilter) (where string, args []any) {
 	}
 	if len(f.Codes) > 0 {
 		add("d.code IN ("+marks(len(f.Codes))+")", appendAll(nil, f.Codes)...)
+	}
+	if f.Subject != "" {
+		// The first condition is that of the index.
+		add("d.subject <> '' AND d.subject = ?", f.Subject)
 	}
 	if f.TopOnly {
 		add("d.parent = ''")

@@ -121,8 +121,8 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 		benign = iif(excluded.last >= last, excluded.benign, benign)`)
 	in.marker = prepare("marker", "id, cluster, code, stream, msg, raw", "ON CONFLICT (id) DO NOTHING")
 	in.sample = prepare("sample", "id, cluster, code, stream, raw", "ON CONFLICT (id) DO NOTHING")
-	in.diagnosis = prepare("diagnosis", "id, cluster, code, state, severity, parent, last_seen, resolved, document",
-		`ON CONFLICT (id) DO UPDATE SET cluster = excluded.cluster, code = excluded.code, state = excluded.state,
+	in.diagnosis = prepare("diagnosis", "id, cluster, code, subject, state, severity, parent, last_seen, resolved, document",
+		`ON CONFLICT (id) DO UPDATE SET cluster = excluded.cluster, code = excluded.code, subject = excluded.subject, state = excluded.state,
 		severity = excluded.severity, parent = excluded.parent, last_seen = excluded.last_seen,
 		resolved = excluded.resolved, document = excluded.document`)
 	return in, errors.Join(errs...)

@@ -8,6 +8,7 @@ CREATE TABLE diagnosis (
     id        TEXT    NOT NULL PRIMARY KEY,
     cluster   INTEGER NOT NULL REFERENCES cluster (id),
     code      TEXT    NOT NULL,
+    subject   TEXT    NOT NULL,
     state     TEXT    NOT NULL,
     severity  TEXT    NOT NULL,
     parent    TEXT    NOT NULL,
@@ -18,6 +19,7 @@ CREATE TABLE diagnosis (
 
 CREATE INDEX diagnosis_state ON diagnosis (state, last_seen, id);
 CREATE INDEX diagnosis_cluster ON diagnosis (cluster, state, last_seen, id);
+CREATE INDEX diagnosis_subject ON diagnosis (subject, last_seen, id) WHERE subject <> '';
 CREATE INDEX diagnosis_last ON diagnosis (last_seen, id);
 CREATE INDEX diagnosis_resolved ON diagnosis (resolved) WHERE resolved IS NOT NULL;
 
