@@ -101,20 +101,14 @@ func (a *absorber) denial(c *cluster, d *authlog.Denial) {
 	if p.Benign || p.ARN == "" {
 		return
 	}
-	pr := a.principal(c, p)
-	t := pr.denied[d.Reason]
-	if t == nil {
-		t = &track{}
-		pr.denied[strings.Clone(d.Reason)] = t
-		pr.denials[strings.Clone(d.Reason)] = &latest{}
-	}
-	t.add(m, d.Raw, c.clock, a.cfg.Keep)
-	pr.denials[d.Reason].see(m, &f)
+	r := a.principal(c, p).refused(d.Reason)
+	r.add(m, d.Raw, c.clock, a.cfg.Keep)
+	r.see(m, &f)
 	if p.UserID != "" {
-		pr.deniedIDs.see(p.UserID, d.Reason, m, maxUserIDs)
+		r.ids.see(p.UserID, "", m, maxUserIDs)
 	}
 	if p.Session != "" {
-		pr.deniedAs.see(p.Session, d.Reason, m, maxSessions)
+		r.sessions.see(p.Session, "", m, maxSessions)
 		if rules.IsInstanceID(p.Session) {
 			edit(a.journal, c.instances, p.Session).denied.see(p.ARN, d.Reason, m, maxUserIDs)
 		}
@@ -149,7 +143,7 @@ func (a *absorber) principal(c *cluster, p *authlog.Principal) *principal {
 		if p.Account != "" {
 			pr.account = strings.Clone(p.Account)
 		}
-		pr.denied, pr.denials = map[string]*track{}, map[string]*latest{}
+		pr.denied = map[string]*refusal{}
 	}
 	return pr
 }
@@ -237,7 +231,6 @@ func (a *absorber) granted(c *cluster, g *authlog.Grant, m mark) {
 	if g.Principal.UserID != "" {
 		pr.grantedIDs.see(g.Principal.UserID, g.Raw[:min(len(g.Raw), maxQuote)], m, maxUserIDs)
 	}
-	pr.usernames.see(g.Username, strings.Clone(g.Groups), m, maxUsernames)
 	if isCreatorGrant(g) {
 		pr.creator.add(m, g.Raw, c.clock, a.cfg.Keep)
 	}
@@ -254,7 +247,6 @@ const nodeUser = "system:node:"
 func (a *absorber) grantedAs(c *cluster, g *authlog.Grant, m mark) {
 	p := &g.Principal
 	pr := c.principals[p.ARN]
-	pr.grantedAs.see(p.Session, "", m, maxSessions)
 	if !rules.IsInstanceID(p.Session) {
 		if isPerson(pr.kind, p.Session) {
 			edit(a.journal, c.people, p.Session).see(p.ARN, "", m, maxUserIDs)
@@ -302,7 +294,7 @@ func markerFacts(mk *authlog.Marker) rules.Facts {
 // user's name or mail address; elsewhere only a mail address is taken for one,
 // for tools name their sessions as they like.
 func isPerson(kind authlog.PrincipalKind, session string) bool {
-	return session != "" && (kind == authlog.PrincipalSSO || strings.IndexByte(session, '@') > 0)
+	return session != "" && !rules.IsInstanceID(session) && (kind == authlog.PrincipalSSO || strings.IndexByte(session, '@') > 0)
 }
 
 // personOf is who it likely was: the user's name, or the session.

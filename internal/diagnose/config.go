@@ -159,17 +159,11 @@ func Default() Config {
 	}
 }
 
-// quiet is after how long without a line a diagnosis of that code is over; 0
-// is never.
-func (c *Config) quiet(code string) time.Duration {
-	switch code {
-	case "sts_outage", "sts_throttled_cluster":
+// calm is after how long without a line a diagnosis of that code is over, for
+// what is no lockout of a known principal.
+func (c *Config) calm(code string) time.Duration {
+	if code == "sts_outage" || code == "sts_throttled_cluster" {
 		return c.STSCalm
-	case "aws_auth_malformed", "aws_auth_deleted", "creator_identified", "creator_gone", "log_gap", "logging_disabled":
-		return 0
-	}
-	if e, ok := ByCode(code); ok && e.Lockout {
-		return c.Quiet
 	}
 	return c.Calm
 }

@@ -124,7 +124,7 @@ var securityEntries = []Entry{
 		WhoActs:  rules.ActorSecurity,
 		Who:      "The security team, with the owner of the account.",
 		Fix:      "Find out who it was. Delete access keys of the root user. Use a role, and map that.",
-		Prove:    "No such line for an hour.",
+		Prove:    "No such line for a day.",
 		Undo:     "Nothing to undo.",
 		Docs:     []string{"https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html", docAccessEntries},
 	},

@@ -106,18 +106,37 @@ func (b *bench) spellOf(p *principal, reason string, good *series) *verdict {
 	if !v.settle(b.c.clock, b.cfg.Quiet, authlog.ResolvedByGrant) {
 		return nil
 	}
-	v.affect(p, sp)
+	v.affect(p, sp, reason)
 	v.show(t.quotes(sp.first, sp.last), "denied: "+reason)
 	return v
 }
 
-// affect adds a principal with who it was in a spell.
-func (v *verdict) affect(p *principal, sp spell) {
-	since := secondOf(sp.first)
-	v.affected = append(v.affected, affected{
-		principal: p, spell: sp,
-		sessions: keysOf(p.deniedAs.newest(since)), userIDs: keysOf(p.deniedIDs.newest(since)),
-	})
+// affect adds a principal with who it was in a spell of some reasons.
+func (v *verdict) affect(p *principal, sp spell, reasons ...string) {
+	a := affected{principal: p, spell: sp, reasons: reasons}
+	a.recall()
+	v.affected = append(v.affected, a)
+}
+
+// recall lists the sessions and unique ids of the spell, latest first.
+func (a *affected) recall() {
+	since := secondOf(a.first)
+	if len(a.reasons) == 1 {
+		r := a.denied[a.reasons[0]]
+		a.sessions, a.userIDs = keysOf(r.sessions.newest(since)), keysOf(r.ids.newest(since))
+		return
+	}
+	var sessions, ids spans
+	for _, reason := range a.reasons {
+		r := a.denied[reason]
+		for _, s := range r.sessions {
+			sessions.merge(s, maxSessions)
+		}
+		for _, s := range r.ids {
+			ids.merge(s, maxUserIDs)
+		}
+	}
+	a.sessions, a.userIDs = keysOf(sessions.newest(since)), keysOf(ids.newest(since))
 }
 
 // primary makes v the verdict on a principal, unless there is a later one.
@@ -314,7 +333,7 @@ func (b *bench) never(v *verdict) {
 	case b.cfg.Excerpt:
 		v.confidence, v.about.variant = authlog.ConfidenceMedium, "excerpt"
 	case secondOf(v.first)-secondOf(b.c.since) < day:
-		v.confidence, v.about.noHistory = authlog.ConfidenceMedium, true
+		v.confidence, v.about.since = authlog.ConfidenceMedium, b.c.since
 	}
 }
 
@@ -369,124 +388,24 @@ func (b *bench) foreign(account string, list []*verdict) {
 	b.add(v)
 }
 
-// gather takes the lines and principals of another verdict in.
+// gather takes the lines and principals of another verdict in; a principal that
+// is in both is one.
 func (v *verdict) gather(w *verdict) {
 	v.first, v.last = earlier(v.first, w.first), later(v.last, w.last)
 	v.n += w.n
-	v.affected = append(v.affected, w.affected...)
 	v.quotes = append(v.quotes, w.quotes...)
-}
-
-// wiped looks for principals that lost their mapping together.
-func (b *bench) wiped() {
-	var lost []*verdict
-	for _, v := range b.by {
-		if b.canBeWiped(v) {
-			lost = append(lost, v)
-		}
-	}
-	slices.SortFunc(lost, func(x, y *verdict) int {
-		return cmp.Or(compareMarks(x.first, y.first), strings.Compare(x.subject, y.subject))
-	})
-	group := b.together(lost)
-	if len(group) == 0 {
-		return
-	}
-	v := &verdict{code: "aws_auth_wiped", severity: authlog.SeverityCritical, confidence: authlog.ConfidenceMedium}
-	var ends []mark
-	for _, w := range group {
-		v.gather(w)
-		if w.ended() {
-			ends = append(ends, w.end)
-		}
-	}
-	v.about.victims = len(group)
-	if m := b.change(v.first); m != (mark{}) {
-		v.confidence, v.about.marker = authlog.ConfidenceHigh, m
-		v.quotes = append(v.quotes, shown{quote: b.marker(rules.AWSAuthRead).quoteAt(m), what: "aws-auth was read anew just before"})
-	}
-	// When half of them are back, so is the mapping; the others did not try.
-	if half := (len(group) + 1) / 2; len(ends) >= half {
-		slices.SortFunc(ends, compareMarks)
-		v.end = ends[half-1]
-	}
-	if !v.settle(b.c.clock, b.cfg.Quiet, authlog.ResolvedByGrant) {
-		return
-	}
-	for _, w := range group {
-		if v.covers(w, b.cfg) {
-			w.parent = v
-		}
-	}
-	b.add(v)
-}
-
-func (t *track) quoteAt(m mark) quote {
-	for _, q := range t.quotes(m, m) {
-		return q
-	}
-	return quote{mark: m}
-}
-
-// canBeWiped chooses principals with a grant before that something else does
-// not explain. One that was back at once saw two API servers disagree.
-func (b *bench) canBeWiped(v *verdict) bool {
-	switch v.code {
-	case "mapping_lost", "node_role_unmapped", "creator_without_access":
-	default:
-		return false
-	}
-	if v.before == (mark{}) || v.by == authlog.ResolvedByGrant && v.end.Time().Sub(v.first.Time()) < b.cfg.Flap {
-		return false
-	}
-	for _, p := range b.onAuth {
-		if p.covers(v, b.cfg) {
-			return false
-		}
-	}
-	return true
-}
-
-func isAuthCode(code string) bool { return code == "aws_auth_malformed" || code == "aws_auth_deleted" }
-
-// together finds the latest group of verdicts that began within the window of
-// each other and are enough. The list is sorted by when they began.
-func (b *bench) together(lost []*verdict) []*verdict {
-	from, to := -1, -1
-	for i, j := 0, 0; i < len(lost); i++ {
-		for j < len(lost) && lost[j].first.Time().Sub(lost[i].first.Time()) <= b.cfg.WipeWindow {
-			j++
-		}
-		if !b.enough(lost[i], j-i) {
+	for _, a := range w.affected {
+		i := slices.IndexFunc(v.affected, func(b affected) bool { return b.principal == a.principal })
+		if i < 0 {
+			v.affected = append(v.affected, a)
 			continue
 		}
-		if i > to {
-			from = i
-		}
-		to = max(to, j-1)
+		b := &v.affected[i]
+		b.first, b.spell.last = earlier(b.first, a.first), later(b.spell.last, a.spell.last)
+		b.n += a.n
+		b.reasons = append(b.reasons, a.reasons...)
+		b.recall()
 	}
-	if from < 0 {
-		return nil
-	}
-	return lost[from : to+1]
-}
-
-// enough reports whether n principals are a wipe: by their number or by their
-// share of those granted in the day before.
-func (b *bench) enough(v *verdict, n int) bool {
-	if n >= b.cfg.WipePrincipals {
-		return true
-	}
-	if n < 2 {
-		return false
-	}
-	active, first := 0, secondOf(v.first)
-	for _, p := range b.c.principals {
-		if m := p.granted.before(first); m != (mark{}) && first-secondOf(m) <= day {
-			active++
-		}
-	}
-	return float64(n) >= b.cfg.WipeShare*float64(active)
 }
 
 // covers reports whether a child began while the parent lasted, and ended its

@@ -84,11 +84,11 @@ func (b *bench) nodes() {
 		b.clusterRole(&role, p)
 		if v := b.spellOf(p, "ec2_instance_not_found", &series{}); v != nil && b.c.id.Account != "" && p.account != "" && p.account != b.c.id.Account {
 			v.code, v.severity, v.confidence = "cross_account_node", authlog.SeverityWarning, authlog.ConfidenceHigh
-			v.about.account, v.about.instance = p.account, p.denials["ec2_instance_not_found"].facts.instance
+			v.about.account, v.about.instance = p.account, p.denied["ec2_instance_not_found"].facts.instance
 			b.primary(v, p)
 		}
 		if v := b.spellOf(p, "session_not_instance_id", &series{}); v != nil {
-			f := p.denials["session_not_instance_id"].facts
+			f := p.denied["session_not_instance_id"].facts
 			v.code, v.severity, v.confidence = "node_template_on_non_node", authlog.SeverityWarning, authlog.ConfidenceCertain
 			v.about.mapper, v.about.template = f.mapper, f.template
 			b.primary(v, p)
@@ -136,7 +136,7 @@ func (b *bench) clusterRole(sum *verdict, p *principal) {
 		if v == nil {
 			continue
 		}
-		f := p.denials[reason].facts
+		f := p.denied[reason].facts
 		if reason == "ec2_lookup_stuck" {
 			batch := b.c.batches[f.instance]
 			if batch == nil || batch.get("UnauthorizedOperation") == nil {

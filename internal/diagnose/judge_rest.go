@@ -126,7 +126,7 @@ func (b *bench) deniedLoop(p *principal) {
 		v.n += w.n
 	}
 	v.about.interval = (v.last.Time().Sub(v.first.Time()) / time.Duration(max(v.n-1, 1))).Round(time.Second)
-	v.affect(p, v.spell)
+	v.affect(p, v.spell, sortedKeys(p.denied)...)
 	for _, reason := range sortedKeys(p.denied) {
 		v.show(p.denied[reason].quotes(v.first, v.last), "denied: "+reason)
 	}

@@ -34,7 +34,7 @@ func (b *bench) anonymous(code, key string) (*verdict, *anonymous) {
 
 // keep adds a verdict unless it ended so long ago that it is forgotten.
 func (b *bench) keep(v *verdict, by string) *verdict {
-	if !v.settle(b.c.clock, b.cfg.quiet(v.code), by) {
+	if !v.settle(b.c.clock, b.cfg.calm(v.code), by) {
 		return nil
 	}
 	return b.add(v)

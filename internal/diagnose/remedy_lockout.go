@@ -60,15 +60,16 @@ func (a *adviser) editAWSAuth(key, title string, edit authlog.Step) authlog.Reme
 
 // nodeRole is the role of nodes that were denied, where there is one.
 func (a *adviser) nodeRole() string {
+	role := value{name: "NODE_ROLE_ARN"}
 	for _, p := range a.v.affected {
 		if p.asNode.empty() {
 			continue
 		}
-		if s := a.c.subject(p.principal); s.isRole() {
-			return s.mapped.text
+		if s := a.c.subject(p.principal); s.isRole() && (!role.known() || s.mapped.text < role.text) {
+			role.text = s.mapped.text
 		}
 	}
-	return value{name: "NODE_ROLE_ARN"}.plain()
+	return role.plain()
 }
 
 // beAdmin is the step to become whoever may change aws-auth.

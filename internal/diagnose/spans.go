@@ -94,9 +94,8 @@ func keysOf(list []span) []string {
 
 // Bounds of what is kept of one principal.
 const (
-	maxUserIDs   = 8
-	maxUsernames = 8
-	maxSessions  = 32
+	maxUserIDs  = 8
+	maxSessions = 32
 )
 
 // A principal is what is kept of one ARN on one cluster.
@@ -104,17 +103,34 @@ type principal struct {
 	arn, account string
 	kind         authlog.PrincipalKind // by the ARN alone: a node is a role
 	granted      series
-	grantedIDs   spans // IAM's unique ids
-	usernames    spans // note: the groups
+	grantedIDs   spans // IAM's unique ids; note: the line
 	creator      track // grants as kubernetes-admin with system:masters
-	denied       map[string]*track
-	deniedIDs    spans
-	denials      map[string]*latest // by reason
-	deniedAs     spans              // sessions
-	grantedAs    spans              // sessions
-	asNode       series             // grants of instances with a node's user name
-	notAsNode    track              // grants of instances with another
-	notNode      spans              // those instances; note: the user name
+	denied       map[string]*refusal
+	asNode       series // grants of instances with a node's user name
+	notAsNode    track  // grants of instances with another
+	notNode      spans  // those instances; note: the user name
+}
+
+// A refusal is what is kept of the denials of one principal for one reason.
+type refusal struct {
+	track
+	latest
+	sessions spans
+	ids      spans // IAM's unique ids
+}
+
+func (r *refusal) clone() *refusal {
+	return &refusal{track: *r.track.clone(), latest: r.latest, sessions: slices.Clone(r.sessions), ids: slices.Clone(r.ids)}
+}
+
+// refused is the refusal of a reason, made if there is none yet.
+func (p *principal) refused(reason string) *refusal {
+	r := p.denied[reason]
+	if r == nil {
+		r = &refusal{}
+		p.denied[strings.Clone(reason)] = r
+	}
+	return r
 }
 
 // latest is what the newest denial of a reason said besides it.
@@ -161,17 +177,11 @@ func (p *principal) last() mark {
 func (p *principal) clone() *principal {
 	q := *p
 	q.granted, q.asNode = p.granted.clone(), p.asNode.clone()
-	q.grantedIDs, q.usernames = slices.Clone(p.grantedIDs), slices.Clone(p.usernames)
-	q.deniedIDs, q.deniedAs, q.grantedAs = slices.Clone(p.deniedIDs), slices.Clone(p.deniedAs), slices.Clone(p.grantedAs)
+	q.grantedIDs = slices.Clone(p.grantedIDs)
 	q.creator, q.notAsNode, q.notNode = *p.creator.clone(), *p.notAsNode.clone(), slices.Clone(p.notNode)
-	q.denied = make(map[string]*track, len(p.denied))
-	for reason, t := range p.denied {
-		q.denied[reason] = t.clone()
-	}
-	q.denials = make(map[string]*latest, len(p.denials))
-	for reason, l := range p.denials {
-		kept := *l
-		q.denials[reason] = &kept
+	q.denied = make(map[string]*refusal, len(p.denied))
+	for reason, r := range p.denied {
+		q.denied[reason] = r.clone()
 	}
 	return &q
 }

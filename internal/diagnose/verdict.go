@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"encoding/binary"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ type verdict struct {
 	confidence    authlog.Confidence
 	spell
 	by       string // how it ended; "" while open
+	quiet    int64  // seconds of silence after which it ends; 0 is never
 	affected []affected
 	total    int // of the affected; 0: as many as are listed
 	quotes   []shown
@@ -27,38 +30,39 @@ type verdict struct {
 
 // about is what the words of a verdict need besides.
 type about struct {
-	reason    string // the reason code of its denials
-	oldID     string // role_recreated: the unique id granted before
-	newID     string // the one denied now
-	otherARN  string // the ARN granted before: of the SSO role, of the instance, of the person
-	person    string
-	set       string // the SSO permission set
-	instance  string
-	account   string
-	endpoint  string
-	mapper    string
-	template  string
-	username  string
-	caller    string // the ARN that EC2 refused: the cluster role
-	offset    time.Duration
-	tokens    int           // different tokens
-	age       time.Duration // of the tokens
-	interval  time.Duration // between the denials of a loop
-	clients   int
-	share     float64 // of all events
-	notes     []string
-	victims   int
-	noHistory bool // the log is not known for long enough to say "never"
-	marker    mark // of the change of aws-auth
-	source    string
-	variant   string
-	creator   string // whom remedies name as the creator of the cluster
+	reason   string // the reason code of its denials
+	oldID    string // role_recreated: the unique id granted before
+	newID    string // the one denied now
+	otherARN string // the ARN granted before: of the SSO role, of the instance, of the person
+	person   string
+	set      string // the SSO permission set
+	instance string
+	account  string
+	endpoint string
+	mapper   string
+	template string
+	username string
+	caller   string // the ARN that EC2 refused: the cluster role
+	offset   time.Duration
+	tokens   int           // different tokens
+	age      time.Duration // of the tokens
+	interval time.Duration // between the denials of a loop
+	clients  int
+	share    float64 // of all events
+	notes    []string
+	victims  int
+	since    mark // from when on the log is known, where that is too short to say "never"
+	marker   mark // of the change of aws-auth
+	source   string
+	variant  string
+	creator  string // whom remedies name as the creator of the cluster
 }
 
 // affected is a principal as one verdict sees it.
 type affected struct {
 	*principal
 	spell
+	reasons  []string
 	sessions []string
 	userIDs  []string
 }
@@ -75,6 +79,7 @@ func (v *verdict) open() bool { return v.by == "" }
 // it. It reports false for one that ended so long ago that it is forgotten.
 func (v *verdict) settle(clock int64, quiet time.Duration, by string) bool {
 	last := secondOf(v.last)
+	v.quiet = seconds(quiet)
 	switch {
 	case v.ended():
 		v.by = by
@@ -99,12 +104,14 @@ func (c *cluster) nextDue(cfg *Config, verdicts []*verdict) int64 {
 		due = never
 	}
 	for _, v := range verdicts {
-		quiet := seconds(cfg.quiet(v.code))
-		if quiet == 0 {
+		if v.quiet == 0 {
 			continue
 		}
-		if at := secondOf(v.last) + quiet; v.open() && at > c.clock {
-			due = min(due, at)
+		// Silence ends it, and later it is forgotten.
+		for _, at := range [...]int64{secondOf(v.last), secondOf(v.last) + v.quiet, secondOf(v.end)} {
+			if at += v.quiet; at > c.clock {
+				due = min(due, at)
+			}
 		}
 	}
 	return due
@@ -183,7 +190,7 @@ func (v *verdict) stamp(id authlog.Cluster) stamp {
 	return s
 }
 
-// detail sums up what a verdict stands on.
+// detail sums up what a verdict stands on, besides what is in its stamp.
 func (v *verdict) detail() uint64 {
 	h := fnv.New64a()
 	a := &v.about
@@ -197,15 +204,38 @@ func (v *verdict) detail() uint64 {
 	for _, s := range a.notes {
 		h.Write([]byte(s))
 	}
+	var num [8]byte
+	for _, n := range [...]uint64{
+		uint64(a.offset), uint64(a.age), uint64(a.interval), uint64(a.tokens), uint64(a.clients), uint64(a.victims),
+		math.Float64bits(a.share),
+	} {
+		binary.BigEndian.PutUint64(num[:], n)
+		h.Write(num[:])
+	}
+	h.Write(a.marker[:])
+	h.Write(v.before[:])
+	h.Write(a.since[:])
 	sum := h.Sum64()
 	// The lists have no order yet.
 	for _, q := range v.quotes {
-		sum += hashMark(q.mark)
+		sum += hashMark(q.mark) * uint64(1+min(len(q.raw), 1))
 	}
 	for _, p := range v.affected {
-		sum += hashMark(p.granted.last())
+		sum += hashMark(p.granted.last()) + 3*hashMark(p.first) + 5*hashMark(p.spell.last) + 7*uint64(p.n)
+		if !p.asNode.empty() {
+			sum += hashString(p.arn)
+		}
+	}
+	for _, child := range v.children {
+		sum += hashString(child.code + " " + child.subject)
 	}
 	return sum | 1
+}
+
+func hashString(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
 }
 
 func hashMark(m mark) uint64 {

@@ -73,8 +73,8 @@ var sentences = map[string]func(*verdict, *cluster) string{
 			s = fmt.Sprintf("%s is a valid AWS identity without a mapping on this cluster: denied %s since %s. These lines do not tell whether it ever had one.",
 				v.who(), v.times(), v.when())
 		}
-		if v.about.noHistory {
-			s += " The log is known only since " + clockTime(c.since) + "."
+		if v.about.since != (mark{}) {
+			s += " The log is known only since " + clockTime(v.about.since) + "."
 		}
 		if a := v.affected[0].account; c.trusts(a) == authlog.No {
 			s += " Its account " + a + " is not among the trusted ones."
