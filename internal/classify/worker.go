@@ -52,7 +52,7 @@ func (w *worker) count(c piece) {
 	}
 	for text := c.text; len(text) > 0; {
 		var line []byte
-		line, text, _ = bytes.Cut(text, newline)
+		line, text = cutLine(text)
 		if k, ok := parse.Skim(line); ok {
 			w.tally.kinds[k]++
 			continue
@@ -62,8 +62,13 @@ func (w *worker) count(c piece) {
 	}
 }
 
-// newline ends a line.
-var newline = []byte{'\n'}
+// cutLine takes the first line off some text.
+func cutLine(text []byte) (line, rest []byte) {
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return text[:i], text[i+1:]
+	}
+	return text, nil
+}
 
 // describe makes the output of a piece.
 func (w *worker) describe(c piece, label string) {
@@ -75,7 +80,7 @@ func (w *worker) describe(c piece, label string) {
 	number := c.number
 	for text := c.text; len(text) > 0; number++ {
 		var line []byte
-		line, text, _ = bytes.Cut(text, newline)
+		line, text = cutLine(text)
 		w.reader.Read(&w.ev, line)
 		w.wire = appendLine(w.wire, label, number, &w.ev)
 	}

@@ -138,10 +138,13 @@ func jsonString(s string) (value, rest string, ok bool) {
 	if strings.IndexByte(s[:end], '\\') < 0 {
 		return s[1:end], s[end+1:], true
 	}
-	if json.Unmarshal([]byte(s[:end+1]), &value) != nil {
-		return "", s, false
-	}
-	return value, s[end+1:], true
+	value, ok = unescapeJSON(s[:end+1])
+	return value, s[end+1:], ok
+}
+
+func unescapeJSON(literal string) (value string, ok bool) {
+	err := json.Unmarshal([]byte(literal), &value)
+	return value, err == nil
 }
 
 // jsonValue takes any value off the front of s.
@@ -154,11 +157,19 @@ func jsonValue(s string) (value, rest string, ok bool) {
 	if !json.Valid([]byte(raw)) {
 		return "", s, false
 	}
-	var list []string
-	if raw[0] == '[' && json.Unmarshal([]byte(raw), &list) == nil {
-		raw = fmt.Sprint(list)
+	if raw[0] == '[' {
+		raw = printList(raw)
 	}
 	return raw, rest, true
+}
+
+// printList prints a list of strings as fmt does, another list as it is.
+func printList(raw string) string {
+	var list []string
+	if json.Unmarshal([]byte(raw), &list) != nil {
+		return raw
+	}
+	return fmt.Sprint(list)
 }
 
 // valueLen is the length of the value that s begins with, which is no string.

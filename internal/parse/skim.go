@@ -17,7 +17,10 @@ func Skim(line []byte) (authlog.Kind, bool) {
 		granted  = ` level=info msg="access granted" `
 		sts      = ` level=info msg="STS response" `
 	)
-	line = skipStamp(bytes.TrimSuffix(line, []byte{'\r'}))
+	line = skipStamp(line)
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
 	if len(line) < stampLen+len(granted) || string(line[:6]) != `time="` || bytes.IndexByte(line[6:stampLen], '"') != stampLen-7 {
 		return authlog.KindUnreadable, false
 	}
