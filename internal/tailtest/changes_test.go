@@ -19,10 +19,10 @@ func remade(t *testing.T, s *scene, minute int) {
 		s.Account(account).Region(region).DeleteLogGroup("/aws/eks/" + cluster + "/cluster")
 		made := s.clock.now()
 		g := s.emptyGroup(t, account, cluster, made)
-		for i := range 3 {
+		for i := range streamsEach {
 			s.stream(t, g, i, made)
 		}
-		s.write(streams(3, g), 700, made, 90*time.Second)
+		s.write(streams(g), 700, made, 90*time.Second)
 	}
 	again("alpha")
 	s.fault(awssim.Fault{Operation: "StartQuery", Skip: 1, Times: 1, Do: func() { again("beta") }})
@@ -99,7 +99,8 @@ func killAtAPage(_ *testing.T, s *scene) {
 	s.source.RowLimit = 500
 	pages := 0
 	s.tail.Saved = func(*authlog.Page) {
-		if pages++; pages%4 == 0 {
+		pages++
+		if pages%4 == 0 && s.clock.now().Before(noon().Add(busy*time.Minute)) {
 			s.cancel()
 		}
 	}

@@ -119,8 +119,8 @@ func TestNoLineIsLostOrDoubled(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := &scene{world: newWorld(t), settings: defaults(t)}
-			s.groups = []*awssim.LogGroup{s.group(t, account, "alpha", 3), s.group(t, account, "beta", 3)}
-			s.write(streams(3, s.groups...), 10_500, noon(), time.Duration(cmp.Or(c.busy, busy))*time.Minute)
+			s.groups = []*awssim.LogGroup{s.group(t, account, "alpha"), s.group(t, account, "beta")}
+			s.write(streams(s.groups...), 10_500, noon(), time.Duration(cmp.Or(c.busy, busy))*time.Minute)
 			if c.setup != nil {
 				c.setup(t, s)
 			}
@@ -162,7 +162,7 @@ func during(from, to int, faults ...awssim.Fault) func(*testing.T, *scene, int) 
 // one stream, in several streams of a group, and over two groups.
 func crowd(_ *testing.T, s *scene) {
 	s.source.RowLimit = 500
-	all := streams(3, s.groups...)
+	all := streams(s.groups...)
 	s.write(all[:1], 700, noon().Add(3*time.Minute), time.Second)
 	s.write(all[:3], 900, noon().Add(7*time.Minute), time.Second)
 	s.write(all, 1200, noon().Add(11*time.Minute), 3*time.Second)

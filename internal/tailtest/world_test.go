@@ -13,6 +13,8 @@ import (
 const (
 	account = "111122223333"
 	region  = "eu-central-1"
+	// streamsEach is how many authenticator streams a log group begins with.
+	streamsEach = 3
 )
 
 func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
@@ -83,12 +85,12 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// group makes the log group of a cluster, a day ago, with that many
+// group makes the log group of a cluster, a day ago, with three
 // authenticator streams and one of audit lines.
-func (w *world) group(t *testing.T, account, cluster string, streams int) *awssim.LogGroup {
+func (w *world) group(t *testing.T, account, cluster string) *awssim.LogGroup {
 	t.Helper()
 	g := w.emptyGroup(t, account, cluster, w.clock.now().Add(-24*time.Hour))
-	for i := range streams {
+	for i := range streamsEach {
 		w.stream(t, g, i, w.clock.now().Add(-24*time.Hour))
 	}
 	audit, err := g.CreateStream(fmt.Sprintf("kube-apiserver-audit-%032x", 1), w.clock.now().Add(-24*time.Hour))
@@ -147,6 +149,14 @@ func (w *world) write(streams []*awssim.Stream, n int, from time.Time, span time
 	}
 }
 
+// written counts the denials.
+func (w *world) written() (n int) {
+	for _, times := range w.denials {
+		n += times
+	}
+	return n
+}
+
 // line adds one line to the events, now and then twice or three times.
 func (w *world) line(events []awssim.Event, at time.Time) []awssim.Event {
 	w.lines++
@@ -173,10 +183,10 @@ func (w *world) line(events []awssim.Event, at time.Time) []awssim.Event {
 }
 
 // streams are the authenticator streams of the groups.
-func streams(n int, groups ...*awssim.LogGroup) []*awssim.Stream {
+func streams(groups ...*awssim.LogGroup) []*awssim.Stream {
 	var all []*awssim.Stream
 	for _, g := range groups {
-		for i := range n {
+		for i := range streamsEach {
 			all = append(all, g.Stream(streamName(i)))
 		}
 	}
