@@ -1,8 +1,6 @@
 package awsauth
 
-import (
-	"strings"
-)
+import "strings"
 
 // A Lockout is a principal that a file denies.
 type Lockout struct {
@@ -40,11 +38,15 @@ const CodeSSORotated = "sso_role_rotated"
 // deny.
 func (l *linter) lockedOut(m *Mappings, granted []string) []Lockout {
 	var out []Lockout
+	var x *index
 	for _, arn := range granted {
 		if _, ok := m.Map(arn); ok {
 			continue
 		}
-		out = append(out, Lockout{Principal: printable(arn), Nearest: l.nearest(arn)})
+		if x == nil {
+			x = indexOf(l.entries)
+		}
+		out = append(out, Lockout{Principal: printable(arn), Nearest: l.nearest(x, arn)})
 	}
 	return out
 }
@@ -64,34 +66,97 @@ func NearestTo(data map[string]string, arn string, o Options) *Nearest {
 // principal that was denied: code and message as in Nearest, and where the two
 // differ. The code is "" where they have nothing to do with one another.
 func Near(have, want string) (code, message string, haveSpan, wantSpan Span) {
-	e := &entry{arn: placed{s: have}}
-	e.judge()
-	for _, like := range [...]func(have, want string, e *entry) (code, message string){sameCorrected, samePath, sameName, samePermissionSet, nearlySpelt} {
-		if code, message = like(have, want, e); code != "" {
-			haveSpan, wantSpan = differ(have, want)
-			return code, message, haveSpan, wantSpan
+	x := indexOf([]entry{{arn: placed{s: have}}})
+	_, code, message = x.nearest(want)
+	if code != "" {
+		haveSpan, wantSpan = differ(have, want)
+	}
+	return code, message, haveSpan, wantSpan
+}
+
+// index finds the items that are nearly a principal without asking each one.
+// The keys are in lower case; the values are the entries, in their order.
+type index struct {
+	entries []entry
+	faults  []*fault // of each entry, whatever the cluster
+	lower   []string // each ARN
+	same    map[string][]int
+	fixed   map[string][]int // by the ARN without its faults
+	names   map[string][]int // by the last part of the ARN
+	sets    map[string][]int // by account and permission set
+}
+
+func indexOf(entries []entry) *index {
+	x := &index{entries: entries, same: map[string][]int{}, fixed: map[string][]int{}, names: map[string][]int{}, sets: map[string][]int{}}
+	add := func(m map[string][]int, key string, i int) {
+		if key != "" {
+			m[key] = append(m[key], i)
 		}
 	}
-	return "", "", Span{}, Span{}
+	for i := range entries {
+		arn := entries[i].arn.s
+		low := strings.ToLower(arn)
+		f := arnFault(arn, &Options{})
+		x.lower, x.faults = append(x.lower, low), append(x.faults, f)
+		add(x.same, low, i)
+		if f != nil {
+			add(x.fixed, strings.ToLower(correct(arn, &Options{})), i)
+		}
+		add(x.names, lastPart(low), i)
+		add(x.sets, setKey(low), i)
+	}
+	return x
+}
+
+func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+// setKey tells one permission set of an account from others; "" for what is no
+// role of IAM Identity Center.
+func setKey(arn string) string {
+	m := ssoRole.FindStringSubmatch(lastPart(arn))
+	if m == nil {
+		return ""
+	}
+	return accountOf(arn) + " " + m[1]
 }
 
 // nearest tries each way to be nearly right, the surest first.
-func (l *linter) nearest(arn string) *Nearest {
-	for i := range l.entries {
-		l.entries[i].judge()
-	}
-	for _, like := range [...]func(have, want string, e *entry) (code, message string){lostItem, sameCorrected, samePath, sameName, samePermissionSet, nearlySpelt} {
-		for i := range l.entries {
-			e := &l.entries[i]
-			if code, message := like(e.arn.s, arn, e); code != "" {
-				return l.near(e, arn, code, message)
+func (x *index) nearest(arn string) (e *entry, code, message string) {
+	want := strings.ToLower(arn)
+	for _, list := range [][]int{x.same[want], x.fixed[want]} {
+		for _, i := range list {
+			if lost := x.entries[i].lost; lost != nil {
+				return &x.entries[i], lost.Code, "the item is there and is lost: " + lost.Message
 			}
 		}
 	}
-	return nil
+	for _, i := range x.fixed[want] {
+		return &x.entries[i], x.faults[i].code, x.faults[i].message
+	}
+	for _, like := range [...]func(have, want string) (code, message string){samePath, sameName} {
+		for _, i := range x.names[lastPart(want)] {
+			if code, message := like(x.lower[i], want); code != "" {
+				return &x.entries[i], code, message
+			}
+		}
+	}
+	for _, i := range x.sets[setKey(want)] {
+		return &x.entries[i], CodeSSORotated, "the permission set is the same, its role was made anew: the suffix is another"
+	}
+	for i, have := range x.lower {
+		if have != want && distance(have, want, 2) <= 2 {
+			return &x.entries[i], CodeBadARN, "the ARN is spelt otherwise"
+		}
+	}
+	return nil, "", ""
 }
 
-func (l *linter) near(e *entry, arn, code, message string) *Nearest {
+// nearest is the item that was probably meant for a principal, or nil.
+func (l *linter) nearest(x *index, arn string) *Nearest {
+	e, code, message := x.nearest(arn)
+	if e == nil {
+		return nil
+	}
 	n := &Nearest{Code: code, Section: e.section, Item: e.item, ARN: printable(e.arn.s), Message: printable(message), Corrected: e.yaml(arn)}
 	n.Have, n.Want = differ(n.ARN, arn)
 	n.Line, n.Column = l.lines.position(e.arn.offset(0))
@@ -111,53 +176,27 @@ func differ(have, want string) (Span, Span) {
 	return Span{head, len(have) - tail}, Span{head, len(want) - tail}
 }
 
-func lostItem(have, want string, e *entry) (string, string) {
-	if e.lost == nil || !strings.EqualFold(have, want) && !strings.EqualFold(e.fixed, want) {
-		return "", ""
-	}
-	return e.lost.Code, "the item is there and is lost: " + e.lost.Message
-}
-
-func sameCorrected(_, want string, e *entry) (string, string) {
-	if e.fault == nil || !strings.EqualFold(e.fixed, want) {
-		return "", ""
-	}
-	return e.fault.code, e.fault.message
-}
-
-// judge finds once what is wrong with the ARN by itself, whatever the cluster.
-func (e *entry) judge() {
-	if e.judged {
-		return
-	}
-	e.judged = true
-	if e.fault = arnFault(e.arn.s, &Options{}); e.fault != nil {
-		e.fixed = correct(e.arn.s, &Options{})
-	}
-}
-
 // samePath finds a user that is written without its path, or with another.
-func samePath(have, want string, _ *entry) (string, string) {
+// Both ARNs are in lower case and of the same name.
+func samePath(have, want string) (code, message string) {
 	const kind = ":user/"
 	h, w := strings.Index(have, kind), strings.Index(want, kind)
-	if h < 0 || w < 0 || !strings.EqualFold(have[:h], want[:w]) || !strings.EqualFold(lastPart(have), lastPart(want)) {
+	if have == want || h < 0 || w < 0 || have[:h] != want[:w] {
 		return "", ""
 	}
 	return CodeUserPath, "the path of an IAM user is part of its ARN"
 }
 
-func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
-
 // sameName finds the same role or user in another account or partition.
-func sameName(have, want string, _ *entry) (string, string) {
+func sameName(have, want string) (code, message string) {
 	h, w := strings.SplitN(have, ":", 6), strings.SplitN(want, ":", 6)
-	if len(h) < 6 || len(w) < 6 || !strings.EqualFold(kindOf(h[5]), kindOf(w[5])) || !strings.EqualFold(lastPart(h[5]), lastPart(w[5])) {
+	if have == want || len(h) < 6 || len(w) < 6 || kindOf(h[5]) != kindOf(w[5]) {
 		return "", ""
 	}
-	if !strings.EqualFold(h[1], w[1]) {
+	switch {
+	case h[1] != w[1]:
 		return CodeBadARN, "the partition is another"
-	}
-	if h[4] != w[4] {
+	case h[4] != w[4]:
 		return CodeBadARN, "the account is another"
 	}
 	return CodeBadARN, "the same name is written otherwise"
@@ -166,20 +205,4 @@ func sameName(have, want string, _ *entry) (string, string) {
 func kindOf(resource string) string {
 	kind, _, _ := strings.Cut(resource, "/")
 	return kind
-}
-
-func samePermissionSet(have, want string, _ *entry) (string, string) {
-	h, w := ssoRole.FindStringSubmatch(lastPart(have)), ssoRole.FindStringSubmatch(lastPart(want))
-	if h == nil || w == nil || !strings.EqualFold(h[1], w[1]) || accountOf(have) != accountOf(want) {
-		return "", ""
-	}
-	return CodeSSORotated, "the permission set is the same, its role was made anew: the suffix is another"
-}
-
-func nearlySpelt(have, want string, _ *entry) (string, string) {
-	h, w := strings.ToLower(have), strings.ToLower(want)
-	if len(h) > 4096 || distance(h, w, 2) > 2 {
-		return "", ""
-	}
-	return CodeBadARN, "the ARN is spelt otherwise"
 }

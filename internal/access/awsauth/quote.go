@@ -63,6 +63,9 @@ func distance(a, b string, limit int) int {
 	}
 	head := commonPrefix(a, b)
 	a, b = a[head:], b[head:]
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
 	prev := make([]int, len(b)+1)
 	for j := range prev {
 		prev[j] = j

@@ -16,9 +16,6 @@ type entry struct {
 	arn      placed
 	username string
 	groups   []string
-	fixed    string // the ARN without its faults; empty where it has none or they cannot be mended
-	fault    *fault
-	judged   bool
 	lost     *Finding // why the authenticator does not have it, if so; a copy
 }
 

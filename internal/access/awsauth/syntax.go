@@ -85,9 +85,16 @@ func reverse(s string) string {
 	return string(b)
 }
 
+// maxRepair is the largest section, in bytes, that is tried to be mended: each
+// try parses it again.
+const maxRepair = 256 << 10
+
 // repair finds the fewest changes that make the text a list of items: first
 // all that any of the rules would change, then back as many as can be.
 func repair(in lines) []change {
+	if len(in.text) > maxRepair {
+		return nil
+	}
 	for _, good := range [...]func(string) bool{isItems, isYAML} {
 		if changes := tryRules(in, good); changes != nil {
 			return fewest(in, changes, good)
