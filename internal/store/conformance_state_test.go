@@ -261,6 +261,7 @@ func (c suite) prunesSeenBehindTheWatermark() {
 	}
 	b.Cursors = []authlog.Cursor{
 		{Cluster: alpha, Watermark: noon.Add(8*time.Minute + 30*time.Second)},
+		{Cluster: alpha, Lane: "at rest", Start: noon, End: noon, Watermark: noon},
 		{Cluster: beta, Watermark: noon.Add(9 * time.Minute)},
 		{Cluster: beta, Lane: "backfill", Start: noon.Add(4 * time.Minute), End: noon.Add(time.Hour)},
 	}

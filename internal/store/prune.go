@@ -73,14 +73,16 @@ DELETE FROM seen WHERE n IN (
 )
 
 // PruneSeen deletes, of each cluster, the keys of the minutes that ended at
-// least keep before the watermark of the lane that is furthest behind. A line
+// least keep before the watermark of the lane that is furthest behind; lanes
+// that have nothing more to read do not count. A line
 // that comes later than that is not recognised any more. Like Prune it works in
 // small steps.
 func (s *SQLite) PruneSeen(ctx context.Context, keep time.Duration) error {
 	err := s.inChunks(ctx, `
 DELETE FROM seen WHERE n IN (
 	SELECT s.n FROM (
-		SELECT cluster, min(ifnull(watermark, ifnull(start, 0))) AS watermark FROM cursor GROUP BY cluster
+		SELECT cluster, min(ifnull(watermark, ifnull(start, 0))) AS watermark FROM cursor
+		WHERE "end" IS NULL OR "end" > ifnull(watermark, 0) GROUP BY cluster
 	) k CROSS JOIN seen s WHERE s.cluster = k.cluster AND s.minute < (k.watermark - ?) / 60000 LIMIT ?)`,
 		keep.Milliseconds())
 	if err != nil {
