@@ -7,10 +7,10 @@ FUZZTIME ?= 5s
 
 .PHONY: help
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: deps lint generated test fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
+check: deps lint generated test tools-test fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
 
 .PHONY: deps
 deps: ## install what the tests need: a C compiler, for the race detector
@@ -34,9 +34,9 @@ lint: ## format, import directions and the linter set of .golangci.yml
 	$(GO) mod tidy -diff
 
 .PHONY: generated
-generated: ## fail if a page made from the code is not the one that is committed
-	$(GO) test ./internal/rules -run TestDocs -update
-	git diff --exit-code -- docs/reasons
+generated: ## fail if a page or an expectation made from the code is not the one that is committed
+	$(GO) test ./internal/parse ./internal/rules ./internal/diagnose ./internal/explain ./internal/access/awsauth ./internal/api -update >/dev/null
+	git diff --exit-code -- docs testdata internal
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (5s); FUZZTIME=10m for a long run
@@ -47,6 +47,15 @@ fuzz: ## each fuzz target for FUZZTIME (5s); FUZZTIME=10m for a long run
 		done; \
 	done
 
+.PHONY: tools-test
+tools-test: ## our reading of aws-auth against the authenticator's own code
+	cd tools/awsauth-diff && $(GO) test ./...
+
 .PHONY: bench
-bench: build ## throughput beside mawk, grep, ripgrep, mtail and go-logfmt in one run
+bench: build bench-deps ## throughput beside mawk, grep, ripgrep, mtail and go-logfmt in one run
 	cd tools/bench && $(GO) run . throughput --analyzer ../../analyzer
+
+.PHONY: bench-deps
+bench-deps:
+	@for tool in mawk rg mtail; do command -v $$tool >/dev/null || need=1; done; \
+	if [ -n "$${need:-}" ]; then apt-get update -q && apt-get install -qy --no-install-recommends mawk ripgrep mtail; fi
