@@ -26,13 +26,15 @@ type authState struct {
 	cancel   context.CancelFunc // of who does
 	ended    bool               // the cluster is gone
 
-	known   bool // data and exists are those of at
-	data    map[string]string
-	exists  bool
-	version string // resource version
-	source  string
-	at      time.Time
-	err     error // of the last reading
+	report *awsauth.Report // on data, for what was known of the cluster then
+	about  about
+
+	known  bool // data and exists are those of at
+	data   map[string]string
+	exists bool
+	source string
+	at     time.Time
+	err    error // of the last reading
 }
 
 // end tells who watches that the cluster is gone.
@@ -52,11 +54,15 @@ func (s *authState) set(cm *configMap, source string) (news bool) {
 	defer s.mu.Unlock()
 	had, was := s.exists, s.data
 	first := !s.known
-	s.known, s.exists, s.data, s.version, s.source, s.at, s.err = true, cm != nil, nil, "", source, time.Now().UTC(), nil
+	s.known, s.exists, s.data, s.source, s.at, s.err = true, cm != nil, nil, source, time.Now().UTC(), nil
 	if cm != nil {
-		s.data, s.version = cm.Data, cm.Metadata.ResourceVersion
+		s.data = cm.Data
 	}
-	return first || had != s.exists || !maps.Equal(was, s.data)
+	news = first || had != s.exists || !maps.Equal(was, s.data)
+	if news {
+		s.report = nil
+	}
+	return news
 }
 
 // fail keeps the error; what was known before stays known with its time.

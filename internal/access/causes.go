@@ -36,7 +36,7 @@ func (r *Reader) Explain(ctx context.Context, name string, p authlog.Principal, 
 		at = time.Now()
 	}
 	q := &question{a: a, p: p, at: at, out: &authlog.AccessVerdict{ARN: p.ARN, Causes: []authlog.Cause{}}}
-	q.auth = r.cluster(name).auth.snapshot()
+	q.auth = r.cluster(name).auth.snapshot(a)
 	if r.cfg.IAM {
 		// Errors are named by the next Access.
 		q.who, _ = r.iam.find(ctx, p.ARN)
@@ -176,7 +176,7 @@ func (q *question) awsAuth() {
 	if !q.auth.known {
 		return
 	}
-	m := awsauth.Parse(q.auth.data)
+	m := &q.auth.report.Mappings
 	match, ok := m.Map(q.p.ARN)
 	if q.a.Mode == authlog.ModeAPI {
 		q.ignored(ok)
@@ -194,8 +194,7 @@ func (q *question) awsAuth() {
 		})
 		return
 	}
-	o := Options(q.a)
-	if n := awsauth.NearestTo(q.auth.data, q.p.ARN, o); n != nil {
+	if n := q.auth.report.Nearest(q.p.ARN); n != nil {
 		q.cause(authlog.Cause{
 			Code: n.Code, Confidence: confidence(n), System: "aws_auth", Corrected: n.Corrected,
 			Why:  "aws-auth has an item that was meant for it: " + n.Message + ".",
@@ -203,7 +202,7 @@ func (q *question) awsAuth() {
 		})
 		return
 	}
-	q.lostSection(&m)
+	q.lostSection(m)
 }
 
 // confidence is certain where the item, once corrected, is the principal's.
@@ -217,8 +216,7 @@ func confidence(n *awsauth.Nearest) authlog.Confidence {
 
 // ignored tells of items that a cluster of mode API does not read.
 func (q *question) ignored(matches bool) {
-	n := awsauth.NearestTo(q.auth.data, q.p.ARN, awsauth.Options{})
-	if !matches && n == nil {
+	if !matches && q.auth.report.Nearest(q.p.ARN) == nil {
 		return
 	}
 	q.cause(authlog.Cause{

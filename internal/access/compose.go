@@ -19,7 +19,7 @@ func (r *Reader) compose(ctx context.Context, c *cluster) *authlog.Access {
 	a := *c.read
 	a.Missing, a.Problems = slices.Clone(a.Missing), slices.Clone(a.Problems)
 	a.Entries = some(a.Entries)
-	s := c.auth.snapshot()
+	s := c.auth.snapshot(&a)
 	if s.err != nil {
 		if refused, ok := errors.AsType[*authlog.AccessError](s.err); ok {
 			a.Missing = append(a.Missing, missing(refused))
@@ -88,17 +88,30 @@ type authSnapshot struct {
 	source        string
 	at            time.Time
 	err           error
+	report        *awsauth.Report // nil where nothing is known
 }
 
-func (s *authState) snapshot() *authSnapshot {
+// about is what a report depends on beside the data.
+type about struct{ mode, account, partition string }
+
+func (s *authState) snapshot(a *authlog.Access) *authSnapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &authSnapshot{known: s.known, exists: s.exists, data: s.data, source: s.source, at: s.at, err: s.err}
+	out := &authSnapshot{known: s.known, exists: s.exists, data: s.data, source: s.source, at: s.at, err: s.err}
+	if !s.known {
+		return out
+	}
+	o := Options(a)
+	if key := (about{o.Mode, o.Account, o.Partition}); s.report == nil || s.about != key {
+		s.report, s.about = awsauth.LintData(s.data, o), key
+	}
+	out.report = s.report
+	return out
 }
 
 // show gives the items that the authenticator keeps.
 func (s *authSnapshot) show(a *authlog.Access) *authlog.AWSAuth {
-	m := awsauth.Parse(s.data)
+	m := &s.report.Mappings
 	out := &authlog.AWSAuth{
 		Read: s.at, Exists: s.exists, Source: s.source, Ignored: a.Mode == authlog.ModeAPI,
 		Roles: []authlog.AWSAuthItem{}, Users: []authlog.AWSAuthItem{}, Accounts: []string{},
@@ -146,8 +159,7 @@ func (s *authSnapshot) faults(a *authlog.Access) []authlog.AccessFault {
 		return []authlog.AccessFault{f}
 	}
 	var out []authlog.AccessFault
-	r := awsauth.LintData(s.data, Options(a))
-	for _, f := range r.Findings {
+	for _, f := range s.report.Findings {
 		if f.Severity == awsauth.SeverityInfo || f.Code == awsauth.CodeIgnored && len(s.data) == 0 {
 			continue
 		}

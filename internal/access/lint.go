@@ -19,7 +19,7 @@ func (r *Reader) Lint(ctx context.Context, name string, granted []string) (*awsa
 	if err != nil {
 		return nil, err
 	}
-	s := r.cluster(name).auth.snapshot()
+	s := r.cluster(name).auth.snapshot(a)
 	switch {
 	case s.known && !s.exists:
 		return nil, fmt.Errorf("aws-auth of %s: %w", name, authlog.ErrNotFound)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Options is what is known beside the file. Zero fields are not known.
@@ -28,6 +29,9 @@ type Report struct {
 	Refused bool `json:"refused"`
 	// Mappings is what the authenticator would hold.
 	Mappings Mappings `json:"-"`
+
+	linter *linter
+	index  func() *index // of its items, made once
 }
 
 // Failed says whether anything is an error: the file must not be applied.
@@ -69,7 +73,8 @@ func lint(d *document, o *Options) *Report {
 	}
 	l.duplicateARNs()
 	l.accounts()
-	r := &Report{File: o.File, Mappings: Parse(d.data), Refused: len(d.faults) > 0}
+	r := &Report{File: o.File, Mappings: Parse(d.data), Refused: len(d.faults) > 0, linter: l}
+	r.index = sync.OnceValue(func() *index { return indexOf(l.entries) })
 	l.unexplained(r.Mappings.Errors)
 	l.empty(&r.Mappings)
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
@@ -80,7 +85,7 @@ func lint(d *document, o *Options) *Report {
 		r.Findings = []Finding{}
 	}
 	if !r.Refused && o.Mode != modeAPI {
-		r.LockedOut = l.lockedOut(&r.Mappings, o.Granted)
+		r.LockedOut = r.lockedOut(o.Granted)
 	}
 	return r
 }

@@ -36,30 +36,23 @@ const CodeSSORotated = "sso_role_rotated"
 
 // lockedOut gives those of the principals that got in and that the mappings
 // deny.
-func (l *linter) lockedOut(m *Mappings, granted []string) []Lockout {
+func (r *Report) lockedOut(granted []string) []Lockout {
 	var out []Lockout
-	var x *index
 	for _, arn := range granted {
-		if _, ok := m.Map(arn); ok {
-			continue
+		if _, ok := r.Mappings.Map(arn); !ok {
+			out = append(out, Lockout{Principal: printable(arn), Nearest: r.Nearest(arn)})
 		}
-		if x == nil {
-			x = indexOf(l.entries)
-		}
-		out = append(out, Lockout{Principal: printable(arn), Nearest: l.nearest(x, arn)})
 	}
 	return out
 }
 
-// NearestTo gives the item of a ConfigMap's data that was probably meant for a
-// canonical ARN that it does not let in, or nil. Lines are those of LintData.
-func NearestTo(data map[string]string, arn string, o Options) *Nearest {
-	o.Granted = []string{arn}
-	r := LintData(data, o)
-	if len(r.LockedOut) == 0 {
-		return nil
+// Nearest gives the item that was probably meant for a canonical ARN that is
+// not let in, or nil. It may be called by several at once.
+func (r *Report) Nearest(arn string) *Nearest {
+	if r.linter == nil {
+		return nil // read from JSON
 	}
-	return r.LockedOut[0].Nearest
+	return r.linter.nearest(r.index(), arn)
 }
 
 // Near says in what way an ARN that is written somewhere is nearly the
