@@ -21,9 +21,14 @@ eks_authn_aws_calls_total counter account,operation,region,result
 eks_authn_build_info gauge goversion,revision,version
 eks_authn_cursor_timestamp_seconds gauge account,region
 eks_authn_denials_total counter account,cluster,reason,region
+eks_authn_denied_principals gauge account,cluster,reason,region
+eks_authn_diagnosis_active gauge account,cluster,diagnosis,region,severity
+eks_authn_diagnosis_affected_principals gauge account,cluster,diagnosis,region
 eks_authn_events_total counter account,cluster,outcome,region
 eks_authn_last_event_timestamp_seconds gauge account,cluster,region
 eks_authn_line_lateness_seconds histogram account,region
+eks_authn_principal_denials_other_total counter 
+eks_authn_principal_denials_total counter account,cluster,principal,reason,region
 eks_authn_queries_total counter account,region,status
 eks_authn_query_cost_usd_total counter account,region
 eks_authn_query_duration_seconds histogram account,region
@@ -39,6 +44,11 @@ func TestNamesTypesAndLabels(t *testing.T) {
 	reg := metrics.NewRegistry("v1", "abc")
 	lines := metrics.NewLines(reg, []string{"denied"}, []string{"arn_not_mapped"})
 	reader := metrics.NewReader(reg)
+	lockouts := metrics.NewLockouts(reg)
+	lockouts.Diagnosis("prod", "111122223333", "eu-central-1", "never_mapped", "info", true)
+	lockouts.Affected("prod", "111122223333", "eu-central-1", "never_mapped", 1)
+	lockouts.Denied("prod", "111122223333", "eu-central-1", "arn_not_mapped", 1)
+	lockouts.Principal("prod", "111122223333", "eu-central-1", "arn:aws:iam::111122223333:role/x", "arn_not_mapped")
 	c := lines.Cluster("prod", "111122223333", "eu-central-1")
 	c.Event("denied", time.Unix(1, 0))
 	c.Late(time.Second)
@@ -68,7 +78,7 @@ func TestNamesTypesAndLabels(t *testing.T) {
 			t.Errorf("%s has no help", f.GetName())
 		}
 	}
-	if diff := cmp.Diff(strings.Split(strings.TrimSpace(api), "\n"), got); diff != "" {
+	if diff := cmp.Diff(strings.Split(strings.Trim(api, "\n"), "\n"), got); diff != "" {
 		t.Error(diff)
 	}
 	if foreign == 0 {
@@ -102,6 +112,26 @@ func TestTheNewestEventTimeStands(t *testing.T) {
 eks_authn_last_event_timestamp_seconds{account="1",cluster="prod",region="r"} 200.5
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "eks_authn_last_event_timestamp_seconds"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPrincipalsBeyondTheFirstTwoHundredAreOther(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m := metrics.NewLockouts(reg)
+	for i := range 300 {
+		m.Principal("prod", "1", "r", fmt.Sprintf("arn:aws:iam::111122223333:role/r%d", i), "arn_not_mapped")
+	}
+	m.Principal("prod", "1", "r", "arn:aws:iam::111122223333:role/r0", "arn_not_mapped")
+	if n, err := testutil.GatherAndCount(reg, "eks_authn_principal_denials_total"); err != nil || n != 201 {
+		t.Errorf("%d series, want 200 and other (%v)", n, err)
+	}
+	want := `
+# HELP eks_authn_principal_denials_other_total Refused requests whose principal has no series of its own.
+# TYPE eks_authn_principal_denials_other_total counter
+eks_authn_principal_denials_other_total 100
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "eks_authn_principal_denials_other_total"); err != nil {
 		t.Error(err)
 	}
 }
