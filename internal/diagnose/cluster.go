@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -287,7 +288,25 @@ func (a *absorber) marker(c *cluster, mk *authlog.Marker) {
 // markerFacts reads a marker's message again.
 func markerFacts(mk *authlog.Marker) rules.Facts {
 	ev := authlog.Event{Kind: authlog.KindMarker, Msg: mk.Msg}
+	if ev.Msg == "" {
+		ev.Msg = msgOf(mk.Raw)
+	}
 	return rules.FactsOf(&ev)
+}
+
+// msgOf takes the message out of a line as a store has it. Before it stand only
+// time and level, so the first msg= is the line's own.
+func msgOf(raw string) string {
+	_, rest, _ := strings.Cut(raw, " msg=")
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return ""
+	}
+	msg, err := strconv.Unquote(quoted)
+	if err != nil {
+		return ""
+	}
+	return msg
 }
 
 // isPerson reports whether a session name looks like a person's: SSO uses the

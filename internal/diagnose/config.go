@@ -28,8 +28,8 @@ type Config struct {
 	WipeShare      float64
 	// WipeCause is how long before it a change of aws-auth may lie.
 	WipeCause time.Duration
-	// DeleteHarm is within which time after a deletion of aws-auth a denial
-	// counts as its harm.
+	// DeleteHarm is within which time after aws-auth was deleted or broken the
+	// denial of one who was granted before is surely its harm.
 	DeleteHarm time.Duration
 	// MarkerSlack is how far apart in the log the lines of one reading of
 	// aws-auth may lie.

@@ -260,14 +260,11 @@ func find(lines []authlog.Line) []finding {
 			all = append(all, finding{at: ev.At(), denial: &d})
 		case authlog.KindGranted:
 			g := rules.Grant(ev, who[i])
-			g.ID, g.Raw = id, ev.Text
-			if g.STSEndpoint == "" {
-				g.STSEndpoint = rules.STSRegion(ev.Get("stsendpoint"))
-			}
+			g.ID = id
 			all = append(all, finding{at: ev.At(), grant: &g})
 		case authlog.KindMarker:
 			m := rules.Marker(ev)
-			m.ID, m.Msg = id, ev.Msg
+			m.ID = id
 			all = append(all, finding{at: ev.At(), marker: &m})
 		default: // leads to nothing by itself
 		}

@@ -343,12 +343,23 @@ func (b *bench) suppress() {
 	}
 	for _, v := range b.all {
 		if isAuthCode(v.code) {
-			v.affected = v.childrensAffected()
+			v.affected, v.about.victims = v.childrensAffected(), v.harmed(b.cfg.DeleteHarm)
 		}
 		slices.SortFunc(v.children, func(x, y *verdict) int {
 			return cmp.Or(compareMarks(y.last, x.last), strings.Compare(x.code, y.code), strings.Compare(x.subject, y.subject))
 		})
 	}
+}
+
+// harmed counts the principals that were granted before and denied so soon
+// after that the verdict's cause must be theirs.
+func (v *verdict) harmed(within time.Duration) (n int) {
+	for _, child := range v.children {
+		if child.before != (mark{}) && child.first.Time().Sub(v.first.Time()) <= within {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *verdict) childrensAffected() []affected {

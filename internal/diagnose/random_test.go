@@ -3,6 +3,7 @@ package diagnose_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -89,7 +90,7 @@ func (w *world) finding(at time.Time) finding {
 func TestRandomLogsInAnyOrder(t *testing.T) {
 	end := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 	for seed := range uint64(16) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			in := &incident{
 				cluster: authlog.Cluster{Name: "prod", Account: "111122223333", Region: []string{"eu-central-1", "af-south-1"}[seed%2]},
 				through: end,

@@ -21,7 +21,6 @@ type History struct {
 	// hour is good.
 	Grants []authlog.GrantSpan
 	// Denials of the last day at least, and Markers of the last Config.Keep.
-	// Markers need their Msg.
 	Denials []authlog.Denial
 	Markers []authlog.Marker
 	// Counts are older denials, of which the lines are not wanted any more.

@@ -25,7 +25,9 @@ func history(in *incident, findings []finding, open []authlog.Diagnosis) diagnos
 		case f.denial != nil && f.denial.Cluster == in.cluster:
 			h.Denials = append(h.Denials, *f.denial)
 		case f.marker != nil && f.marker.Cluster == in.cluster:
-			h.Markers = append(h.Markers, *f.marker)
+			m := *f.marker
+			m.Msg = "" // a store has the line alone
+			h.Markers = append(h.Markers, m)
 		case f.grant != nil && f.grant.Cluster == in.cluster:
 			g := f.grant
 			p := g.Principal

@@ -256,7 +256,11 @@ func (v *verdict) harm() string {
 	if len(v.affected) == 0 {
 		return "Nobody was denied since, so far."
 	}
-	return many(int64(len(v.affected)), "principal was", "principals were") + " denied since."
+	s := many(int64(len(v.affected)), "principal was", "principals were") + " denied since"
+	if v.about.victims > 0 {
+		s += fmt.Sprintf(", %d of them soon after and granted before: it does harm", v.about.victims)
+	}
+	return s + "."
 }
 
 // named lists the nodes where they are known.

@@ -126,12 +126,11 @@ func findings(events []authlog.Event) diagnose.Page {
 			p.Denials = append(p.Denials, d)
 		case authlog.KindGranted:
 			g := rules.Grant(ev, who[i])
-			g.ID, g.Raw = id, ev.Text
-			g.STSEndpoint = cmp.Or(g.STSEndpoint, rules.STSRegion(ev.Get("stsendpoint")))
+			g.ID = id
 			p.Grants = append(p.Grants, g)
 		case authlog.KindMarker:
 			m := rules.Marker(ev)
-			m.ID, m.Msg = id, authlog.Sanitize(ev.Msg)
+			m.ID = id
 			p.Markers = append(p.Markers, m)
 		default: // leads to nothing by itself
 		}

@@ -42,6 +42,9 @@ func Grant(ev *authlog.Event, id Identity) authlog.Grant {
 		Principal: id.principal(ev.Get("arn"), ev.Cluster),
 		Username:  authlog.Sanitize(ev.Get("username")),
 		Groups:    authlog.Sanitize(ev.Get("groups")),
+		Raw:       ev.Text,
+
+		STSEndpoint: cmp.Or(endpointOf(ev), id.Endpoint),
 	}
 	p := &g.Principal
 	if userID != "" {
@@ -106,6 +109,7 @@ func Marker(ev *authlog.Event) authlog.Marker {
 		Stream:  ev.Stream,
 		Time:    ev.At(),
 		Code:    MarkerCode(ev),
+		Msg:     authlog.Sanitize(ev.Msg),
 		Raw:     ev.Text,
 	}
 }
