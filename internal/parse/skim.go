@@ -62,7 +62,7 @@ func skimPairs(s []byte, last string) bool {
 			i += len(usual)
 		}
 		key := i
-		for i < len(s) && class[s[i]] != 0 {
+		for i < len(s) && bare[s[i]] {
 			i++
 		}
 		eq := i
@@ -77,7 +77,7 @@ func skimPairs(s []byte, last string) bool {
 			}
 			i += end + 2
 		} else {
-			for i < len(s) && class[s[i]] != 0 {
+			for i < len(s) && bare[s[i]] {
 				i++
 			}
 		}

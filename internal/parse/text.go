@@ -62,14 +62,10 @@ func isLevel(s string) bool {
 	return false
 }
 
-// What a byte may be part of.
-const (
-	bareByte = 1 << iota // of a bare value or a key
-)
-
-var class = func() (t [256]uint8) {
+// bare holds the bytes that keys and bare values are made of.
+var bare = func() (t [256]bool) {
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._/@^+" {
-		t[c] |= bareByte
+		t[c] = true
 	}
 	return t
 }()
@@ -107,7 +103,7 @@ func (r *Reader) pairs(fields []authlog.Field, s string) (_ []authlog.Field, who
 // bareLen is the length of the bare text that s begins with.
 func bareLen[T string | []byte](s T) int {
 	for i := range len(s) {
-		if class[s[i]] == 0 {
+		if !bare[s[i]] {
 			return i
 		}
 	}
