@@ -17,6 +17,7 @@ type counted struct {
 	kind    authlog.Kind
 	reason  string // of a denial
 	time    time.Time
+	taken   time.Time // in by CloudWatch; zero when not known
 }
 
 // findings reads the lines of a page and adds to b what the fresh ones, those
@@ -35,7 +36,7 @@ func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys [
 		}
 		ev := &events[i]
 		id := authlog.NewID(ev.At(), keys[i])
-		c := counted{cluster: ev.Cluster, kind: ev.Kind, time: ev.Time}
+		c := counted{cluster: ev.Cluster, kind: ev.Kind, time: ev.Time, taken: ev.Ingested}
 		switch ev.Kind {
 		case authlog.KindDenied:
 			d := rules.Denial(ev, identities[i])
@@ -89,7 +90,7 @@ func (t *Tail) measure(fresh []counted, j *job) {
 		c := &fresh[i]
 		switch {
 		case present:
-			t.settle.observe(j.asked.Sub(c.time))
+			t.settle.observe(j.lateness(c))
 		case j.role == sweeping:
 			t.settle.straggler()
 		default:
@@ -97,4 +98,15 @@ func (t *Tail) measure(fresh []counted, j *job) {
 		}
 		t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region).Late(now.Sub(c.time))
 	}
+}
+
+// lateness is how long after its event time a line was shown, as far as can be
+// told: it was not there when its second was read before, it is there now, and
+// in between CloudWatch's own word counts.
+func (j *job) lateness(c *counted) time.Duration {
+	shown := j.asked
+	if !c.taken.IsZero() {
+		shown = earliest(latest(c.taken, j.known[c.cluster]), j.asked)
+	}
+	return shown.Sub(c.time)
 }

@@ -13,8 +13,9 @@ type job struct {
 	asked time.Time // when: what comes later is not in its pages
 	role  role      // of all its lanes
 	lanes map[authlog.Cluster]*lane
-	done  map[streamKey]time.Time // up to where each stream was read
-	join  rules.Joiner            // over the pages, which go forward in time
+	known map[authlog.Cluster]time.Time // up to where each was read before
+	done  map[streamKey]time.Time       // up to where each stream was read
+	join  rules.Joiner                  // over the pages, which go forward in time
 }
 
 type streamKey struct {
@@ -28,6 +29,7 @@ func newJob(r role, from, to, now time.Time) *job {
 		asked:  now,
 		role:   r,
 		lanes:  map[authlog.Cluster]*lane{},
+		known:  map[authlog.Cluster]time.Time{},
 		done:   map[streamKey]time.Time{},
 	}
 }
@@ -60,6 +62,7 @@ func plan(lanes []*lane, now time.Time, cfg *Config) []*job {
 			bySpan[key] = append(bySpan[key], j)
 		}
 		j.lanes[l.Cluster] = l
+		j.known[l.Cluster] = l.Through
 		j.Targets = append(j.Targets, authlog.Target{Group: l.group, Streams: l.reads()})
 	}
 	return jobs

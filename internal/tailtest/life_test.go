@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/source"
 	"github.com/eks-authlog/eks-authlog/internal/store"
@@ -36,7 +37,7 @@ func defaults(t *testing.T) *settings {
 	s.tail = pipeline.Config{
 		Interval: time.Minute, SettleMin: time.Minute, SettleMax: 3 * time.Minute,
 		Discovery: 5 * time.Minute, Lookback: time.Hour, Step: time.Hour,
-		Sweeps: []time.Duration{5 * time.Minute}, SweepInterval: 2 * time.Minute,
+		Sweeps: []time.Duration{5 * time.Minute}, SweepInterval: 2 * time.Minute, Diagnose: diagnose.Default(),
 	}
 	return s
 }
