@@ -1,6 +1,7 @@
-// Package api answers over HTTP: the clusters, their denials, the catalogue of
-// reasons, the service's own health and metrics, and a page of links. It reads
-// and never writes: nothing that a request holds changes what is stored.
+// Package api answers over HTTP: who is locked out and what lets them back in,
+// the clusters, their denials and principals, the catalogues of reasons and
+// diagnoses, the service's own health and metrics, and a page of links. It
+// reads and never writes: nothing that a request holds changes what is stored.
 //
 // Much of what it shows was chosen by whoever called a Kubernetes API server.
 // Such text leaves only as a JSON string, escaped for HTML too, and never in a
@@ -29,6 +30,22 @@ type Store interface {
 	// Denials lists at most f.Limit denials that f chooses, in descending order
 	// of their IDs, or ascending where f asks for that.
 	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
+	// Cursors are how far these clusters were read, and which streams.
+	Cursors(ctx context.Context, clusters []authlog.Cluster) ([]authlog.Cursor, error)
+	// Diagnoses lists at most f.Limit diagnoses that f chooses, the one seen
+	// last first.
+	Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error)
+	// Diagnosis returns one, or an error that is authlog.ErrNotFound.
+	Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, error)
+	// Principals lists at most f.Limit principals that f chooses, each on each
+	// of its clusters, the one heard of last first.
+	Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error)
+}
+
+// Facts tells what is known of a cluster from elsewhere than its log. It is
+// quick and safe to share.
+type Facts interface {
+	Facts(c authlog.Cluster) authlog.ClusterFacts
 }
 
 // Health tells whether the service does its work.
@@ -39,10 +56,12 @@ type Health interface {
 	Ready() (ok bool, shards []authlog.ShardStatus)
 }
 
-// Config holds what New builds from. All but Now and Version are needed.
+// Config holds what New builds from. Store, Health, Gatherer and Log are needed.
 type Config struct {
 	Store      Store
 	Health     Health
+	Facts      Facts                 // nil: nothing is known but by the log
+	Explainer  Explainer             // nil: POST /explain is refused
 	Gatherer   prometheus.Gatherer   // what /metrics shows
 	Registerer prometheus.Registerer // where the metrics of the requests go; nil: nowhere
 	Log        zerolog.Logger
@@ -63,7 +82,17 @@ func New(cfg Config) *chi.Mux {
 
 	get(r, "/", landing(cfg.Version))
 	get(r, "/clusters", answer(listClusters(cfg.Store, cfg.Now)))
+	get(r, "/clusters/{name}", answer(showCluster(&cfg), param{name: "account"}, param{name: "region"}))
 	get(r, "/clusters/{name}/denials", answer(listDenials(cfg.Store, cfg.Now), denialParams()...))
+	get(r, "/clusters/{name}/lockouts", answer(listLockoutsOf(cfg.Store, cfg.Now), lockoutParams()...))
+	get(r, "/clusters/{name}/principals", answer(listPrincipals(cfg.Store, cfg.Now), principalParams()...))
+	get(r, "/lockouts", answer(listLockouts(cfg.Store), diagnosisParams()...))
+	get(r, "/diagnoses", answer(listDiagnoses(cfg.Store), diagnosisParams()...))
+	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
+	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
+	r.Post("/explain", explain(&cfg))
+	get(r, "/catalogue/diagnoses", answer(listCatalogue()))
+	get(r, "/catalogue/diagnoses/{code}", answer(showCatalogueEntry))
 	get(r, "/reasons", answer(listReasons()))
 	get(r, "/reasons/{code}", answer(showReason))
 	get(r, "/problems/{type}", answer(showProblemType))

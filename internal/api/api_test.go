@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/explain"
 )
 
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -32,6 +34,11 @@ type fake struct {
 	err      error
 	during   func(context.Context) // called while a question is answered
 	asked    []authlog.DenialFilter
+
+	cursors    []authlog.Cursor
+	diagnoses  []authlog.Diagnosis
+	wanted     []authlog.DiagnosisFilter
+	principals []authlog.PrincipalSummary
 
 	ready  bool
 	shards []authlog.ShardStatus
@@ -54,6 +61,30 @@ func (f *fake) Denials(ctx context.Context, q authlog.DenialFilter) ([]authlog.D
 	return f.denials[:min(len(f.denials), q.Limit)], f.err
 }
 
+func (f *fake) Cursors(context.Context, []authlog.Cluster) ([]authlog.Cursor, error) {
+	return f.cursors, f.err
+}
+
+func (f *fake) Diagnoses(_ context.Context, q authlog.DiagnosisFilter) ([]authlog.Diagnosis, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wanted = append(f.wanted, q)
+	return f.diagnoses[:min(len(f.diagnoses), q.Limit)], f.err
+}
+
+func (f *fake) Diagnosis(_ context.Context, id string) (authlog.Diagnosis, error) {
+	for _, d := range f.diagnoses {
+		if d.ID == id {
+			return d, f.err
+		}
+	}
+	return authlog.Diagnosis{}, cmp.Or(f.err, authlog.ErrNotFound)
+}
+
+func (f *fake) Principals(_ context.Context, q authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error) {
+	return f.principals[:min(len(f.principals), q.Limit)], f.err
+}
+
 func (f *fake) Ready() (bool, []authlog.ShardStatus) { return f.ready, f.shards }
 
 // A service is the API on a loopback port.
@@ -66,12 +97,17 @@ type service struct {
 
 func serve(t *testing.T, store api.Store, health api.Health) *service {
 	t.Helper()
+	return serveWith(t, api.Config{Store: store, Health: health, Explainer: explainer{}})
+}
+
+// serveWith serves what cfg says, and fills in the rest.
+func serveWith(t *testing.T, cfg api.Config) *service {
+	t.Helper()
 	s := &service{reg: prometheus.NewPedanticRegistry(), log: &logText{}}
 	log := zerolog.New(s.log)
-	s.mux = api.New(api.Config{
-		Store: store, Health: health, Gatherer: s.reg, Registerer: s.reg,
-		Log: log, Version: "1.2.3", Now: func() time.Time { return now },
-	})
+	cfg.Gatherer, cfg.Registerer, cfg.Log, cfg.Version = s.reg, s.reg, log, "1.2.3"
+	cfg.Now = func() time.Time { return now }
+	s.mux = api.New(cfg)
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = api.NewServer(s.mux, log)
 	srv.Start()
@@ -83,6 +119,14 @@ func serve(t *testing.T, store api.Store, health api.Health) *service {
 func serveFake(t *testing.T, f *fake) *service {
 	t.Helper()
 	return serve(t, f, f)
+}
+
+// explainer is the real one.
+type explainer struct{}
+
+func (explainer) Explain(p api.Pasted) api.Explanation {
+	a := explain.Text(p.Text, explain.Options{Cluster: p.Cluster, Facts: authlog.ClusterFacts{Mode: p.Mode}, Now: p.Now})
+	return &a
 }
 
 // logText keeps what is logged while requests go on.
@@ -211,6 +255,8 @@ func TestEveryRouteAnswersHEADAsGETWithoutBody(t *testing.T) {
 	for _, path := range []string{
 		"/", "/clusters", "/clusters/prod/denials", "/reasons", "/reasons/arn_not_mapped",
 		"/problems/bad-parameter", "/-/healthy", "/-/ready", "/metrics",
+		"/lockouts", "/diagnoses", "/clusters/prod", "/clusters/prod/lockouts", "/clusters/prod/principals",
+		"/catalogue/diagnoses", "/catalogue/diagnoses/mapping_lost",
 	} {
 		get, head := s.get(t, path), s.do(t, http.MethodHead, path)
 		if get.status != http.StatusOK || head.status != http.StatusOK || len(get.body) == 0 || len(head.body) != 0 {
@@ -238,7 +284,7 @@ func TestOtherMethodsAreToldWhichAreAllowed(t *testing.T) {
 
 func TestWhatIsNotThereIsAProblem(t *testing.T) {
 	s := serveFake(t, &fake{})
-	for _, path := range []string{"/nowhere", "/clusters/", "/clusters/prod", "/clusters/a/b/denials", "/%3Cscript%3E", "/reasons/x/y"} {
+	for _, path := range []string{"/nowhere", "/clusters/", "/clusters/a/b/denials", "/clusters/a/b", "/%3Cscript%3E", "/reasons/x/y", "/diagnoses/x/y"} {
 		p := decodeProblem(t, s.get(t, path), http.StatusNotFound)
 		if p.Type != "about:blank" || p.Instance != path {
 			t.Errorf("%s: %+v", path, p)

@@ -100,11 +100,17 @@ func goOn(f *authlog.DenialFilter, last authlog.ID) {
 // counted back from now, the first page's start stays, so that what was within
 // it then does not drop out of the pages to come.
 func (sel *selection) nextURL(u *url.URL, q query, token string) string {
-	v := url.Values(maps.Clone(q))
-	if v.Has("since") {
-		v.Del("since")
-		v.Set("start", sel.Start.Format(time.RFC3339Nano))
+	if v := url.Values(q); v.Has("since") {
+		q = maps.Clone(q)
+		delete(q, "since")
+		q["start"] = []string{sel.Start.Format(time.RFC3339Nano)}
 	}
+	return nextURL(u, q, token)
+}
+
+// nextURL is the request with the token of the next page.
+func nextURL(u *url.URL, q query, token string) string {
+	v := url.Values(maps.Clone(q))
 	v.Set("next", token)
 	return u.EscapedPath() + "?" + v.Encode()
 }

@@ -29,8 +29,13 @@ func exampleService(t *testing.T) *service {
 	b.Error = "sts getCallerIdentity failed: error from AWS (expected 200, got 403). Body: {\"Error\":{\"Code\":\"ExpiredToken\"}}"
 	c := denialAt(authlog.Cluster{Name: "staging", Account: "111122223333", Region: "eu-central-1"}, now.Add(-26*time.Hour), 3)
 	st := openStore(t, a, b, c)
-	err := st.Save(t.Context(), authlog.Batch{Cursors: []authlog.Cursor{
-		{Cluster: a.Cluster, Created: now.AddDate(-1, 0, 0), Start: now.AddDate(0, 0, -1), Watermark: now.Add(-3 * time.Minute), Through: now.Add(-time.Minute)},
+	worked := authlog.Grant{Cluster: prod, Time: now.Add(-3 * time.Hour), Username: "deployer", Groups: "[deploy]", Principal: *a.Principal}
+	worked.Principal.UserID, worked.Principal.Session = "AROAEXAMPLEDEPLOY0001", "ci-4698"
+	err := st.Save(t.Context(), authlog.Batch{Grants: []authlog.Grant{worked}, Diagnoses: []authlog.Diagnosis{lostMapping()}, Cursors: []authlog.Cursor{
+		{
+			Cluster: a.Cluster, Created: now.AddDate(-1, 0, 0), Start: now.AddDate(0, 0, -1), Watermark: now.Add(-3 * time.Minute), Through: now.Add(-time.Minute),
+			Streams: []string{"authenticator-0123456789abcdef0123456789abcdef"},
+		},
 		{Cluster: c.Cluster, Created: now.AddDate(-1, 0, 0), Start: now.AddDate(0, 0, -1), Watermark: now.Add(-3 * time.Minute), Through: now.Add(-time.Minute)},
 	}})
 	if err != nil {
@@ -40,6 +45,37 @@ func exampleService(t *testing.T) *service {
 		{Shard: "111122223333/eu-central-1", Ready: true, ReadThrough: now.Add(-time.Minute)},
 		{Shard: "444455556666/us-east-1", Error: "no permission for logs:StartQuery"},
 	}})
+}
+
+// lostMapping is a diagnosis of the denial of the examples.
+func lostMapping() authlog.Diagnosis {
+	const arn = "arn:aws:iam::111122223333:role/deploy"
+	d := diagnosisOf(prod, "mapping_lost", arn, now.Add(-5*time.Minute))
+	d.Count = 1
+	d.Summary = "The role deploy was let in until 09:00 UTC and is denied since 11:55 UTC: its mapping was taken away."
+	d.FirstSeen = d.LastSeen
+	d.Affected = []authlog.Affected{{
+		ARN: arn, Kind: authlog.PrincipalRole, Account: "111122223333", Sessions: []string{"ci-4711"}, Count: 1,
+		FirstSeen: d.LastSeen, LastSeen: d.LastSeen, LastGranted: now.Add(-3 * time.Hour),
+	}}
+	d.Evidence = []authlog.Evidence{
+		{Time: now.Add(-3 * time.Hour), What: "the last grant"},
+		{Line: "06H0QQ664282VTEE0DPQARVVAO", Time: d.LastSeen, What: "the first denial", Raw: "line 1"},
+	}
+	d.RuledOut = []authlog.RuledOut{{Code: "never_mapped", Why: "It was granted before."}}
+	d.WouldConfirm = []authlog.Step{{
+		Do: "See whether it has an access entry.", Command: "aws eks list-access-entries --region eu-central-1 --cluster-name prod",
+		Expect: "Its ARN is not in the list.",
+	}}
+	d.Remedies = []authlog.Remedy{{
+		Key: "create_access_entry", Title: "Give it an access entry", Who: "cluster_admin",
+		Steps: []authlog.Step{{
+			Do:      "Create the entry, with the groups it had.",
+			Command: "aws eks create-access-entry --region eu-central-1 --cluster-name prod --principal-arn " + arn + " --kubernetes-groups deploy",
+		}},
+	}}
+	d.Docs = []string{"https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html"}
+	return d
 }
 
 // An example is answered to its x-request, which stands on the line before its
@@ -113,6 +149,9 @@ func examples(t *testing.T, doc *openapi3.T) map[string]*openapi3.Example {
 		}
 	}
 	for path, item := range doc.Paths.Map() {
+		if item.Get == nil {
+			continue
+		}
 		for status, r := range item.Get.Responses.Map() {
 			if r.Ref == "" {
 				add(path+" "+status, r.Value.Content)

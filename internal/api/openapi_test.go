@@ -22,6 +22,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
@@ -72,12 +73,12 @@ func checkDocumented(t *testing.T, mux *chi.Mux, req *http.Request, r reply) {
 		checkBody(t, doc.Components.Schemas["Problem"].Value, r.body)
 		return
 	}
-	item := doc.Paths.Value(route.RoutePattern())
-	if item == nil {
-		t.Errorf("%s is not documented", route.RoutePattern())
+	op := operation(doc, route.RoutePattern(), req.Method)
+	if op == nil {
+		t.Errorf("%s %s is not documented", req.Method, route.RoutePattern())
 		return
 	}
-	documented := item.Get.Responses.Status(r.status)
+	documented := op.Responses.Status(r.status)
 	if documented == nil {
 		t.Errorf("%s: status %d is not documented", route.RoutePattern(), r.status)
 		return
@@ -98,6 +99,23 @@ func checkDocumented(t *testing.T, mux *chi.Mux, req *http.Request, r reply) {
 		checkContent(t, documented.Value.Content, req.URL, r)
 	}
 }
+
+// operation is what the document has of a route. Of HEAD it says, once, that it
+// is wherever GET is.
+func operation(doc *openapi3.T, pattern, method string) *openapi3.Operation {
+	item := doc.Paths.Value(pathOf(pattern))
+	if item == nil {
+		return nil
+	}
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return item.GetOperation(method)
+}
+
+// pathOf is how the document writes a route: it has no parameter that may hold
+// slashes, so whoever goes by it escapes them, as our routes take too.
+func pathOf(pattern string) string { return strings.Replace(pattern, "/*", "/{arn}", 1) }
 
 func checkContent(t *testing.T, content openapi3.Content, u *url.URL, r reply) {
 	t.Helper()
@@ -203,7 +221,7 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	doc := load(t, s.get(t, "/openapi.yaml").body)
 	routes := map[string][]string{}
 	err := chi.Walk(s.mux, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		routes[route] = append(routes[route], method)
+		routes[pathOf(route)] = append(routes[pathOf(route)], method)
 		return nil
 	})
 	if err != nil {
@@ -217,7 +235,12 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 		}
 		slices.Sort(methods)
 		// The document says of HEAD, once, that it is wherever GET is.
-		if documented := slices.Sorted(maps.Keys(item.Operations())); !slices.Equal(append(documented, "HEAD"), methods) {
+		documented := slices.Sorted(maps.Keys(item.Operations()))
+		if item.Get != nil {
+			documented = append(documented, "HEAD")
+			slices.Sort(documented)
+		}
+		if !slices.Equal(documented, methods) {
 			t.Errorf("%s answers to %v, the document has %v", route, methods, documented)
 		}
 	}
@@ -233,49 +256,63 @@ func TestTheDocumentHasEveryParameterAndNoOther(t *testing.T) {
 	s := serveFake(t, &fake{clusters: []authlog.ClusterSummary{summaryOf(prod)}})
 	doc := load(t, s.get(t, "/openapi.yaml").body)
 	for path, item := range doc.Paths.Map() {
-		var query, inPath []string
-		filled := path
-		for _, p := range item.Get.Parameters {
-			switch p.Value.In {
-			case "query":
-				query = append(query, p.Value.Name)
-				checkRepeatable(t, s, p.Value)
-			case "path":
-				inPath = append(inPath, "{"+p.Value.Name+"}")
-				filled = strings.ReplaceAll(filled, "{"+p.Value.Name+"}", fmt.Sprint(p.Value.Example))
-			}
-		}
-		for _, name := range inPath {
-			if !strings.Contains(path, name) {
-				t.Errorf("%s has no %s", path, name)
-			}
-		}
-		if strings.Contains(filled, "{") {
-			t.Errorf("%s: a part of the path is not documented", path)
-		}
-		r := s.get(t, filled+"?no_such_parameter=1")
-		if r.status != http.StatusBadRequest { // health, metrics and the page look at no query
-			if len(query) > 0 || item.Get.Responses.Status(http.StatusBadRequest) != nil {
-				t.Errorf("%s takes any parameter, which the document does not say", path)
-			}
-			continue
-		}
-		var known []string
-		if _, list, ok := strings.Cut(decodeProblem(t, r, http.StatusBadRequest).Detail, "known are "); ok {
-			known = strings.Split(list, ", ")
-		}
-		if diff := cmp.Diff(known, query); diff != "" {
-			t.Errorf("%s: %s", path, diff)
+		for method, op := range item.Operations() {
+			checkParameters(t, s, path, method, op)
 		}
 	}
 }
 
-func checkRepeatable(t *testing.T, s *service, p *openapi3.Parameter) {
+func checkParameters(t *testing.T, s *service, path, method string, op *openapi3.Operation) {
+	t.Helper()
+	filled := fill(t, path, op)
+	var query []string
+	for _, p := range op.Parameters {
+		if p.Value.In == "query" {
+			query = append(query, p.Value.Name)
+			checkRepeatable(t, s, method, filled, p.Value)
+		}
+	}
+	r := s.do(t, method, filled+"?no_such_parameter=1")
+	if r.status != http.StatusBadRequest { // health, metrics and the page look at no query
+		if len(query) > 0 || op.Responses.Status(http.StatusBadRequest) != nil {
+			t.Errorf("%s takes any parameter, which the document does not say", path)
+		}
+		return
+	}
+	var known []string
+	if _, list, ok := strings.Cut(decodeProblem(t, r, http.StatusBadRequest).Detail, "known are "); ok {
+		known = strings.Split(list, ", ")
+	}
+	if diff := cmp.Diff(known, query); diff != "" {
+		t.Errorf("%s: %s", path, diff)
+	}
+}
+
+// fill puts the examples of its parameters into a path.
+func fill(t *testing.T, path string, op *openapi3.Operation) string {
+	t.Helper()
+	for _, p := range op.Parameters {
+		if p.Value.In != "path" {
+			continue
+		}
+		part := "{" + p.Value.Name + "}"
+		if !strings.Contains(path, part) {
+			t.Errorf("%s has no %s", path, part)
+		}
+		path = strings.ReplaceAll(path, part, url.PathEscape(fmt.Sprint(p.Value.Example)))
+	}
+	if strings.Contains(path, "{") {
+		t.Errorf("%s: a part of the path is not documented", path)
+	}
+	return path
+}
+
+func checkRepeatable(t *testing.T, s *service, method, path string, p *openapi3.Parameter) {
 	t.Helper()
 	list := p.Schema.Value.Type.Is("array") && (p.Explode == nil || *p.Explode)
-	r := s.get(t, "/clusters/prod/denials?"+p.Name+"=x&"+p.Name+"=x")
+	r := s.do(t, method, path+"?"+p.Name+"=x&"+p.Name+"=x")
 	if once := strings.Contains(string(r.body), "more than once"); once == list {
-		t.Errorf("%s: documented as a list: %v, refused twice: %v", p.Name, list, once)
+		t.Errorf("%s of %s: documented as a list: %v, refused twice: %v", p.Name, path, list, once)
 	}
 }
 
@@ -284,15 +321,27 @@ func checkRepeatable(t *testing.T, s *service, p *openapi3.Parameter) {
 func TestParametersTakeWhatTheDocumentSays(t *testing.T) {
 	s := serveFake(t, &fake{clusters: []authlog.ClusterSummary{summaryOf(prod)}})
 	doc := load(t, s.get(t, "/openapi.yaml").body)
-	for name, p := range doc.Components.Parameters {
-		values := examplesOf(p.Value)
-		if len(values) == 0 && name != "next" {
-			t.Errorf("%s has no example", name)
-		}
-		for _, v := range values {
-			if r := s.get(t, "/clusters/prod/denials?"+v.Encode()); r.status != http.StatusOK {
-				t.Errorf("%s: %d %s", v.Encode(), r.status, r.body)
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			for _, p := range op.Parameters {
+				if p.Value.In == "query" {
+					checkTaken(t, s, method, fill(t, path, op), p.Value)
+				}
 			}
+		}
+	}
+}
+
+// checkTaken finds nothing refused as a parameter.
+func checkTaken(t *testing.T, s *service, method, path string, p *openapi3.Parameter) {
+	t.Helper()
+	values := examplesOf(p)
+	if len(values) == 0 && p.Name != "next" {
+		t.Errorf("%s of %s has no example", p.Name, path)
+	}
+	for _, v := range values {
+		if r := s.do(t, method, path+"?"+v.Encode()); strings.Contains(string(r.body), "bad-parameter") || r.status >= http.StatusInternalServerError {
+			t.Errorf("%s %s?%s: %d %s", method, path, v.Encode(), r.status, r.body)
 		}
 	}
 }
@@ -308,6 +357,9 @@ func examplesOf(p *openapi3.Parameter) (values []url.Values) {
 	}
 	all = append(all, schema.Examples...)
 	all = append(all, schema.Enum...)
+	if schema.Items != nil && (p.Explode == nil || *p.Explode) {
+		all = append(all, schema.Items.Value.Enum...)
+	}
 	if schema.Min != nil {
 		all = append(all, *schema.Min, *schema.Max, schema.Default)
 	}
@@ -336,6 +388,19 @@ func TestTheDocumentKnowsEveryCode(t *testing.T) {
 		want = append(want, r.Code)
 	}
 	if diff := cmp.Diff(want, doc.Components.Schemas["ReasonCode"].Value.Enum); diff != "" {
+		t.Error(diff)
+	}
+	var all, lockouts []any
+	for _, e := range diagnose.All() {
+		all = append(all, e.Code)
+		if e.Lockout {
+			lockouts = append(lockouts, e.Code)
+		}
+	}
+	if diff := cmp.Diff(all, doc.Components.Schemas["DiagnosisCode"].Value.Enum); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(lockouts, doc.Components.Schemas["LockoutCode"].Value.Enum); diff != "" {
 		t.Error(diff)
 	}
 }

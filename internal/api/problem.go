@@ -31,6 +31,26 @@ var (
 		Name: "unknown-cluster", Status: http.StatusNotFound, Title: "Unknown cluster",
 		Help: "No cluster of that name was ever read. GET /clusters lists those that were.",
 	}
+	ambiguousCluster = problemType{
+		Name: "ambiguous-cluster", Status: http.StatusConflict, Title: "Ambiguous cluster",
+		Help: "Several clusters, in other accounts or regions, have that name. Add the parameters account and region.",
+	}
+	unknownPrincipal = problemType{
+		Name: "unknown-principal", Status: http.StatusNotFound, Title: "Unknown principal",
+		Help: "No cluster granted or denied a request of that ARN, or it is too long ago. The ARN must be written as the log has it: a role without its path, and without the session.",
+	}
+	unknownDiagnosis = problemType{
+		Name: "unknown-diagnosis", Status: http.StatusNotFound, Title: "Unknown diagnosis",
+		Help: "There is no diagnosis of that id, or it was resolved too long ago. GET /diagnoses?state=all lists all.",
+	}
+	unknownCode = problemType{
+		Name: "unknown-code", Status: http.StatusNotFound, Title: "Unknown code",
+		Help: "The catalogue of diagnoses has no such code. GET /catalogue/diagnoses lists all codes.",
+	}
+	tooMuchText = problemType{
+		Name: "too-much-text", Status: http.StatusRequestEntityTooLarge, Title: "Too much text",
+		Help: "The text to explain has more bytes than are read. Paste the lines that matter: one refusal is enough.",
+	}
 	unknownReason = problemType{
 		Name: "unknown-reason", Status: http.StatusNotFound, Title: "Unknown reason",
 		Help: "The catalogue has no such code. GET /reasons lists all codes.",
@@ -42,7 +62,10 @@ var (
 )
 
 func problemTypes() []problemType {
-	return []problemType{badParameter, unknownCluster, unknownReason, unknownProblem}
+	return []problemType{
+		badParameter, unknownCluster, ambiguousCluster, unknownPrincipal, unknownDiagnosis, unknownCode, unknownReason, unknownProblem,
+		tooMuchText,
+	}
 }
 
 func (t problemType) uri() string { return "/problems/" + t.Name }

@@ -67,13 +67,19 @@ func (q query) names(f *authlog.DenialFilter) error {
 			return refuseParameter("reason", "has the unknown code %q; GET /reasons lists all codes", code)
 		}
 	}
-	switch {
-	case f.Principal != "" && !strings.HasPrefix(f.Principal, "arn:"):
+	if f.Principal != "" && !strings.HasPrefix(f.Principal, "arn:") {
 		return refuseParameter("principal", "must be a whole ARN as the answers show it, not %q; for a part of it use filter", f.Principal)
-	case f.Account != "" && !accountID.MatchString(f.Account):
-		return refuseParameter("account", "must be 12 digits, not %q", f.Account)
-	case f.Region != "" && !regionName.MatchString(f.Region):
-		return refuseParameter("region", "must be a region such as eu-central-1, not %q", f.Region)
+	}
+	return q.accountAndRegion()
+}
+
+// accountAndRegion checks the two where they are given.
+func (q query) accountAndRegion() error {
+	switch account, region := q.get("account"), q.get("region"); {
+	case account != "" && !accountID.MatchString(account):
+		return refuseParameter("account", "must be 12 digits, not %q", account)
+	case region != "" && !regionName.MatchString(region):
+		return refuseParameter("region", "must be a region such as eu-central-1, not %q", region)
 	}
 	return nil
 }
@@ -93,7 +99,7 @@ func (q query) position(f *authlog.DenialFilter) error {
 	}
 	last, ok := parsePageToken(token)
 	if !ok {
-		return refuseParameter("next", "must be the next of an earlier answer, unchanged; leave it out to begin anew")
+		return refuseToken()
 	}
 	goOn(f, last)
 	return nil

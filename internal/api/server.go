@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	maxHeader = 32 << 10 // bytes of request line and headers; room for every reason code and long ARNs
-	maxBody   = 64 << 10 // bytes; no route reads a body, this bounds what net/http swallows
+	maxHeader = 32 << 10  // bytes of request line and headers; room for every reason code and long ARNs
+	maxBody   = 512 << 10 // bytes; more than any route reads, this bounds what net/http swallows
 )
 
 // NewServer builds a server for h that no slow or greedy caller can hold: every
