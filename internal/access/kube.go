@@ -19,7 +19,9 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// kube reads one ConfigMap from one API server, and nothing else.
+// kube reads one ConfigMap from one API server, and nothing else. It speaks the
+// two requests itself: client-go's typed client for them would make a binary of
+// 17 MB one of 42 MB.
 type kube struct {
 	base   string // https://host[:port]
 	source string // for authlog.AWSAuth
