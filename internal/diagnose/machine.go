@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -57,9 +58,13 @@ type outcome struct {
 
 // Know tells what is known of a cluster from elsewhere than its log; it
 // replaces what was told before. It takes effect with the next Observe that
-// names the cluster.
+// names the cluster: if it is anything new, all diagnoses of the cluster are told
+// again, in its light.
 func (m *Machine) Know(id authlog.Cluster, f authlog.ClusterFacts) {
 	c := m.cluster(id)
+	if reflect.DeepEqual(c.facts, f) {
+		return
+	}
 	f.Trusted = slices.Clone(f.Trusted)
 	c.facts, c.stale = f, true
 }

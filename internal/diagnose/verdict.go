@@ -154,7 +154,7 @@ func stampOf(d *authlog.Diagnosis) stamp {
 	return s
 }
 
-// publish renders what is new or changed, and what is gone as withdrawn, and
+// publish renders what is new or changed, and what is gone as resolved, and
 // fills out with the stamps of what there is.
 func (c *cluster) publish(cfg *Config, verdicts []*verdict, out map[string]stamp) []authlog.Diagnosis {
 	var changed []authlog.Diagnosis
@@ -168,7 +168,7 @@ func (c *cluster) publish(cfg *Config, verdicts []*verdict, out map[string]stamp
 	}
 	for id, was := range c.out {
 		if _, ok := out[id]; !ok && was.state == authlog.DiagnosisOpen {
-			changed = append(changed, c.withdrawn(id, was))
+			changed = append(changed, c.gone(cfg, id, was))
 		}
 	}
 	return changed
@@ -246,19 +246,29 @@ func hashMark(m mark) uint64 {
 
 func (v *verdict) affectedTotal() int { return max(v.total, len(v.affected)) }
 
-// withdrawn says of a diagnosis that was published that it does not hold: late
-// lines told otherwise, or what it stood on is too old to be kept.
-func (c *cluster) withdrawn(id string, was stamp) authlog.Diagnosis {
+// gone says how a diagnosis that was published ended of which nothing is left:
+// the log speaks again, it is too long ago to be kept, or late lines and what
+// else became known tell otherwise.
+func (c *cluster) gone(cfg *Config, id string, was stamp) authlog.Diagnosis {
+	entry, _ := ByCode(was.code)
 	d := authlog.Diagnosis{
 		ID: id, Code: was.code, Subject: was.subject, Cluster: c.id, Severity: was.severity, Confidence: was.confidence,
 		State: authlog.DiagnosisResolved, FirstSeen: time.UnixMilli(was.first).UTC(), LastSeen: time.UnixMilli(was.last).UTC(),
-		Count: was.count, AffectedTotal: was.total,
-		Summary: "Withdrawn: lines that came late, or what else became known, tell otherwise.",
+		Count: was.count, AffectedTotal: was.total, Docs: entry.Docs,
 	}
-	d.Resolution = &authlog.Resolution{
-		Time: time.Unix(c.clock, 0).UTC(), By: authlog.ResolvedByWithdrawn,
-		Why: "what is known by now does not support it",
+	r := &authlog.Resolution{Time: time.Unix(c.clock, 0).UTC()}
+	switch {
+	case was.code == "log_gap":
+		r.By, r.Why = authlog.ResolvedByFix, "lines come again"
+	case was.code == "logging_disabled":
+		r.By, r.Why = authlog.ResolvedByFix, "the authenticator log is on"
+	case c.clock-was.last/1000 >= seconds(cfg.Quiet) && !isAuthCode(was.code):
+		r.By, r.Why = authlog.ResolvedByQuiet, "no line of it since "+formatTime(was.last/1000)
+	default:
+		r.By, r.Why = authlog.ResolvedByWithdrawn, "lines that came late, or what else became known, tell otherwise"
 	}
+	d.Summary = strings.ToUpper(r.Why[:1]) + r.Why[1:] + "."
+	d.Resolution = r
 	return d
 }
 
