@@ -45,9 +45,8 @@ func (s *SQLite) Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]au
 	if f.Limit < 1 {
 		return nil, errors.New("list diagnoses: the limit must be positive")
 	}
-	where, args := diagnosesWhere(f)
-	found, err := s.diagnoses(ctx, "SELECT d.document FROM diagnosis d WHERE "+where+
-		" ORDER BY d.last_seen DESC, d.id DESC LIMIT ?", append(args, f.Limit)...)
+	query, args := diagnosesQuery(f)
+	found, err := s.diagnoses(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list diagnoses: %w", s.explain(err))
 	}
@@ -67,7 +66,7 @@ func (s *SQLite) Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, e
 	return found[0], nil
 }
 
-func diagnosesWhere(f authlog.DiagnosisFilter) (where string, args []any) {
+func diagnosesQuery(f authlog.DiagnosisFilter) (query string, args []any) {
 	parts := []string{"1"}
 	add := func(part string, values ...any) {
 		parts = append(parts, part)
@@ -95,7 +94,8 @@ func diagnosesWhere(f authlog.DiagnosisFilter) (where string, args []any) {
 	if f.After != (authlog.DiagnosisPlace{}) {
 		add("(d.last_seen, d.id) < (?, ?)", f.After.LastSeen.UnixMilli(), f.After.ID)
 	}
-	return strings.Join(parts, " AND "), args
+	return "SELECT d.document FROM diagnosis d WHERE " + strings.Join(parts, " AND ") +
+		" ORDER BY d.last_seen DESC, d.id DESC LIMIT ?", append(args, f.Limit)
 }
 
 func (s *SQLite) diagnoses(ctx context.Context, query string, args ...any) (found []authlog.Diagnosis, err error) {

@@ -3,7 +3,18 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
+
+// The queries that tests ask SQLite the plan of.
+const (
+	ClustersQuery   = clustersQuery
+	GrantSpansQuery = grantSpansQuery
+	PruneGrantHours = pruneGrantHours
+)
+
+func DiagnosesQuery(f authlog.DiagnosisFilter) (query string, args []any) { return diagnosesQuery(f) }
 
 // LimitPages lets the file grow to so many pages only.
 func (s *SQLite) LimitPages(ctx context.Context, pages int) error {
