@@ -61,7 +61,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 		return nil, errors.Join(err, d.store.Close())
 	}
 	handler := api.New(api.Config{
-		Store: d.store, Health: health, Gatherer: reg, Registerer: reg,
+		Store: d.store, Health: health, Explainer: explainer{}, Gatherer: reg, Registerer: reg,
 		Log: log.With().Str("part", "api").Logger(), Version: version,
 	})
 	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())

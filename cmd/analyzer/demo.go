@@ -103,7 +103,8 @@ func welcome(w io.Writer, url string, demo *awssim.Demo) error {
 	_, err := fmt.Fprintf(w, `Reading %d shards (account and region) of a simulated AWS. Nothing leaves this machine.
 
   %[2]s/                       where to start
-  %[2]s/clusters               who is locked out of what
+  %[2]s/lockouts               who is locked out of what, why, and what lets them in
+  %[2]s/clusters               the clusters and their denials
   %[2]s/clusters/prod/denials  every refused request, and why
   %[2]s/reasons                what the reasons mean
   %[2]s/metrics                what Prometheus scrapes

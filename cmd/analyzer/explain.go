@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/explain"
 )
@@ -58,6 +59,15 @@ func (c *explainCmd) Run(r *run) error {
 	default:
 		return answer.WriteText(r.stdout)
 	}
+}
+
+// explainer answers POST /explain.
+type explainer struct{}
+
+// Explain answers what was pasted.
+func (explainer) Explain(p api.Pasted) api.Explanation {
+	a := explain.Text(p.Text, explain.Options{Cluster: p.Cluster, Facts: authlog.ClusterFacts{Mode: p.Mode}, Now: p.Now})
+	return &a
 }
 
 // readAll reads a file, or standard input for "-" and "", up to maxPasted.
