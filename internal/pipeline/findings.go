@@ -81,22 +81,22 @@ func (t *Tail) count(fresh []counted) {
 }
 
 // measure learns from fresh lines how late CloudWatch shows them. A window
-// that does not reach the present says nothing of that, but what a sweep finds
-// came after its second had settled.
+// that does not reach the present tells of it only what CloudWatch says itself;
+// what a sweep finds came after its second had settled.
 func (t *Tail) measure(fresh []counted, j *job) {
 	now := t.src.Now()
 	present := j.role == tailing && j.asked.Sub(j.To) < t.cfg.Interval
 	for i := range fresh {
 		c := &fresh[i]
 		switch {
-		case present:
+		case present || j.role == tailing && !c.taken.IsZero():
 			t.settle.observe(j.lateness(c))
 		case j.role == sweeping:
 			t.settle.straggler()
-		default:
-			continue
 		}
-		t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region).Late(now.Sub(c.time))
+		if present || j.role == sweeping {
+			t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region).Late(now.Sub(c.time))
+		}
 	}
 }
 
