@@ -81,7 +81,7 @@ func (sv *saving) saveSightings(ctx context.Context, seen sightings) error {
 	args := make([]any, 0, sv.in.sighting.cols*len(seen))
 	for _, s := range slices.SortedFunc(maps.Keys(seen), func(a, b sighting) int { return cmp.Compare(seen[a].last, seen[b].last) }) {
 		t := seen[s]
-		args = append(args, s.cluster, s.principal, s.granted, s.userID, s.session, s.kind, s.account, s.benign, t.n, t.first, t.last, hourOf(t.last))
+		args = append(args, s.cluster, s.principal, s.granted, s.userID, s.session, s.kind, s.account, s.benign, t.n, t.first, t.last)
 	}
 	_, err := sv.in.sighting.exec(ctx, sv.tx, args)
 	return err

@@ -114,9 +114,9 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 		account, benign, n, first, last`,
 		`ON CONFLICT (cluster, hour, principal, kind, user_id, session, username, groups, sts_endpoint)
 		DO UPDATE SET n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last)`)
-	in.sighting = prepare("sighting", "cluster, principal, granted, user_id, session, kind, account, benign, n, first, last, hour",
+	in.sighting = prepare("sighting", "cluster, principal, granted, user_id, session, kind, account, benign, n, first, last",
 		`ON CONFLICT (cluster, principal, granted, user_id, session) DO UPDATE SET
-		n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last), hour = max(hour, excluded.hour),
+		n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last),
 		kind = iif(excluded.last >= last, excluded.kind, kind), account = iif(excluded.last >= last, excluded.account, account),
 		benign = iif(excluded.last >= last, excluded.benign, benign)`)
 	in.marker = prepare("marker", "id, cluster, code, stream, msg, raw", "ON CONFLICT (id) DO NOTHING")

@@ -16,6 +16,9 @@ const chunk = 500
 // file does not get smaller: what becomes free is used again.
 func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
 	first, ms := firstID(olderThan), olderThan.UnixMilli()
+	if err := s.pruneSightings(ctx, ms); err != nil {
+		return fmt.Errorf("prune: %w", s.explain(err))
+	}
 	for _, step := range []struct {
 		query string
 		than  any
@@ -26,7 +29,6 @@ func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
 		{pruneDenialHours, hourOf(ms)},
 		{pruneGrantHours, hourOf(ms)},
 		{pruneDenied, ms},
-		{pruneSightings, hourOf(ms)},
 		{"DELETE FROM diagnosis WHERE id IN (SELECT id FROM diagnosis WHERE resolved < ? LIMIT ?)", ms},
 		{pruneLastDenial, ms},
 		{pruneUnreadSeen, minuteOf(ms)},
@@ -51,10 +53,6 @@ DELETE FROM grant_hour WHERE (cluster, hour, principal, kind, user_id, session, 
 	SELECT g.cluster, g.hour, g.principal, g.kind, g.user_id, g.session, g.username, g.groups, g.sts_endpoint
 	FROM cluster c CROSS JOIN grant_hour g WHERE g.cluster = c.id AND g.hour < ? LIMIT ?)`
 
-	pruneSightings = `
-DELETE FROM sighting WHERE (cluster, principal, granted, user_id, session) IN (
-	SELECT cluster, principal, granted, user_id, session FROM sighting WHERE hour < ? LIMIT ?)`
-
 	pruneDenied = `
 DELETE FROM denied WHERE (cluster, principal, reason) IN (
 	SELECT cluster, principal, reason FROM denied WHERE last < ? LIMIT ?)`
@@ -71,6 +69,21 @@ DELETE FROM seen WHERE n IN (
 	SELECT s.n FROM cluster c CROSS JOIN seen s WHERE s.cluster = c.id AND s.minute < ?
 	AND NOT EXISTS (SELECT 1 FROM cursor k WHERE k.cluster = c.id) LIMIT ?)`
 )
+
+// pruneSightings goes from cluster to cluster: an index on the time would have
+// to be changed with every line that is saved.
+func (s *SQLite) pruneSightings(ctx context.Context, ms int64) error {
+	clusters, err := s.ids(ctx, "SELECT id FROM cluster", nil)
+	if err != nil {
+		return err
+	}
+	for _, id := range clusters {
+		if _, err := s.change(ctx, "DELETE FROM sighting WHERE cluster = ? AND last < ?", id, ms); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // PruneSeen deletes, of each cluster, the keys of the minutes that ended at
 // least keep before the watermark of the lane that is furthest behind; lanes

@@ -58,8 +58,8 @@ UPDATE denial_hour SET first = hour * 3600000, last = hour * 3600000 + 3599999;
 CREATE INDEX denial_hour_cluster ON denial_hour (cluster, hour);
 
 -- Who came where, under which unique id and session, was granted (1) or denied
--- (0), how often and when. kind, account and benign are those of the last time,
--- hour is the hour of it: an index on it changes once an hour. As long as a denial or an hour of grants is kept, its principal is here.
+-- (0), how often and when. kind, account and benign are those of the last time.
+-- As long as a denial or an hour of grants is kept, its principal is here.
 CREATE TABLE sighting (
     cluster   INTEGER NOT NULL,
     principal INTEGER NOT NULL,
@@ -72,20 +72,18 @@ CREATE TABLE sighting (
     n         INTEGER NOT NULL,
     first     INTEGER NOT NULL,
     last      INTEGER NOT NULL,
-    hour      INTEGER NOT NULL,
     PRIMARY KEY (cluster, principal, granted, user_id, session)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sighting_principal ON sighting (principal);
-CREATE INDEX sighting_hour ON sighting (hour);
 
-INSERT INTO sighting (cluster, principal, granted, user_id, session, kind, account, benign, n, first, last, hour)
-SELECT cluster, principal, 1, user_id, 0, max(kind), 0, max(benign), sum(n), min(first), max(last), max(hour)
+INSERT INTO sighting (cluster, principal, granted, user_id, session, kind, account, benign, n, first, last)
+SELECT cluster, principal, 1, user_id, 0, max(kind), 0, max(benign), sum(n), min(first), max(last)
 FROM grant_hour GROUP BY cluster, principal, user_id;
 
-INSERT INTO sighting (cluster, principal, granted, user_id, session, kind, account, benign, n, first, last, hour)
-SELECT h.cluster, h.principal, 0, 0, 0, ifnull(max(d.kind), 0), ifnull(max(d.account), 0), ifnull(max(d.benign), 0), h.n, h.first, h.last, h.hour
-FROM (SELECT cluster, principal, sum(n) AS n, min(first) AS first, max(last) AS last, max(hour) AS hour
+INSERT INTO sighting (cluster, principal, granted, user_id, session, kind, account, benign, n, first, last)
+SELECT h.cluster, h.principal, 0, 0, 0, ifnull(max(d.kind), 0), ifnull(max(d.account), 0), ifnull(max(d.benign), 0), h.n, h.first, h.last
+FROM (SELECT cluster, principal, sum(n) AS n, min(first) AS first, max(last) AS last
         FROM denial_hour WHERE principal > 0 GROUP BY cluster, principal) h
     LEFT JOIN denial d ON d.n = (SELECT max(n) FROM denial e WHERE e.principal = h.principal AND e.cluster = h.cluster)
 GROUP BY h.cluster, h.principal;
