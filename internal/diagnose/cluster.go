@@ -105,8 +105,8 @@ func (a *absorber) denial(c *cluster, d *authlog.Denial) {
 	r := a.principal(c, p).refused(d.Reason)
 	r.add(m, d.Raw, c.clock, a.cfg.Keep)
 	r.see(m, &f)
-	if p.UserID != "" {
-		r.ids.see(p.UserID, "", m, maxUserIDs)
+	if id := uniqueID(p.UserID); id != "" {
+		r.ids.see(id, "", m, maxUserIDs)
 	}
 	if p.Session != "" {
 		r.sessions.see(p.Session, "", m, maxSessions)
@@ -125,6 +125,15 @@ func (a *absorber) ring(c *cluster, name string, second int64) {
 		}
 	}
 	r.add(second, c.clock)
+}
+
+// uniqueID is IAM's unique id without the session that STS puts behind that of
+// a role. The id of a federated user begins with digits and has a colon itself.
+func uniqueID(userID string) string {
+	if id, _, ok := strings.Cut(userID, ":"); ok && strings.HasPrefix(id, "A") {
+		return id
+	}
+	return userID
 }
 
 // factsOf reads a denial's text again.
@@ -229,8 +238,8 @@ func (a *absorber) grant(c *cluster, g *authlog.Grant) {
 func (a *absorber) granted(c *cluster, g *authlog.Grant, m mark) {
 	pr := a.principal(c, &g.Principal)
 	pr.granted.add(m, 1, c.clock, a.cfg.Keep)
-	if g.Principal.UserID != "" {
-		pr.grantedIDs.see(g.Principal.UserID, g.Raw[:min(len(g.Raw), maxQuote)], m, maxUserIDs)
+	if id := uniqueID(g.Principal.UserID); id != "" {
+		pr.grantedIDs.see(id, g.Raw[:min(len(g.Raw), maxQuote)], m, maxUserIDs)
 	}
 	if isCreatorGrant(g) {
 		pr.creator.add(m, g.Raw, c.clock, a.cfg.Keep)

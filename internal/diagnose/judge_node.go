@@ -91,6 +91,9 @@ func (b *bench) nodes() {
 			f := p.denied["session_not_instance_id"].facts
 			v.code, v.severity, v.confidence = "node_template_on_non_node", authlog.SeverityWarning, authlog.ConfidenceCertain
 			v.about.mapper, v.about.template = f.mapper, f.template
+			// The reason says that it was no instance: such a session is that of
+			// another request on the same connection.
+			v.affected[0].sessions = slices.DeleteFunc(v.affected[0].sessions, rules.IsInstanceID)
 			b.primary(v, p)
 		}
 	}
