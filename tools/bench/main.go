@@ -1,5 +1,6 @@
 // Command bench races analyzer classify against the tools that a person would
-// otherwise take for the job, on one file of a million lines.
+// otherwise take for the job, on one file of a million lines, and measures how
+// the daemon follows CloudWatch against the simulated AWS.
 package main
 
 import (
@@ -23,10 +24,14 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N]"
+	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], or bench tail [--only NAMES]"
 	switch {
 	case len(args) > 0 && args[0] == "throughput":
 		return throughput(ctx, args[1:])
+	case len(args) > 0 && args[0] == "tail":
+		return tail(ctx, args[1:])
+	case len(args) > 0 && args[0] == tailCommand:
+		return readFleet(ctx, args[1:], os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == logfmtCommand:
 		return countWithLogfmt(args[1], os.Stdout)
 	}
