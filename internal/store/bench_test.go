@@ -240,3 +240,33 @@ func BenchmarkClusters(b *testing.B) {
 	defer stop()
 	timed(b, "2000", func() error { _, err := s.Clusters(b.Context(), end); return err })
 }
+
+// BenchmarkRestore asks for what the page of a cluster and a start need of one
+// with 200 roles and 5,000 nodes that came every hour of two days.
+func BenchmarkRestore(b *testing.B) {
+	s := openBench(b)
+	for hour := range 48 {
+		var batch authlog.Batch
+		for i := range 5000 {
+			g := grant(alpha, noon.Add(time.Duration(hour)*time.Hour), fmt.Sprintf("i-%017x", i))
+			g.Username = "system:node:" + g.Principal.Session
+			batch.Grants = append(batch.Grants, g)
+		}
+		for i := range 200 {
+			g := grant(alpha, noon.Add(time.Duration(hour)*time.Hour), "")
+			g.Principal.ARN = fmt.Sprintf("arn:aws:iam::111122223333:role/%d", i)
+			batch.Grants = append(batch.Grants, g)
+		}
+		if err := s.Save(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	in := authlog.PrincipalFilter{Cluster: alpha.Name, Account: alpha.Account, Region: alpha.Region, Limit: 101}
+	timed(b, "principals", func() error { _, err := s.Principals(b.Context(), in); return err })
+	one := authlog.PrincipalFilter{ARN: "arn:aws:iam::111122223333:role/node", Limit: 200}
+	timed(b, "one_principal", func() error { _, err := s.Principals(b.Context(), one); return err })
+	timed(b, "grants", func() error {
+		_, err := s.GrantSpans(b.Context(), alpha, noon.Add(-24*time.Hour), noon.Add(24*time.Hour))
+		return err
+	})
+}
