@@ -80,7 +80,7 @@ func (s *scene) principal(account, stsResource, iamResource, session string) *pr
 	return &principal{
 		arn: "arn:aws:iam::" + account + ":" + iamResource, sts: "arn:aws:sts::" + account + ":" + stsResource,
 		account: account, session: session,
-		userID: uniqueID("AROA", account, iamResource) + ":" + session, key: uniqueID("ASIA", account, stsResource),
+		userID: uniqueID("AROA", account, iamResource), key: uniqueID("ASIA", account, stsResource),
 	}
 }
 

@@ -70,10 +70,9 @@ func (s *scene) login(t time.Time, p *principal) {
 	}
 	api, client := s.anyAPI()
 	s.stsResponse(api, client, t, p)
-	id, _, _ := strings.Cut(p.userID, ":")
 	s.write(api, t, logLine(t, "info", "access granted",
 		"arn", p.arn, "client", client, "groups", p.groups, "method", "POST", "path", "/authenticate",
-		"stsendpoint", s.endpoint(), "uid", "aws-iam-authenticator:"+p.account+":"+id, "username", p.username))
+		"stsendpoint", s.endpoint(), "uid", "aws-iam-authenticator:"+p.account+":"+p.userID, "username", p.username))
 }
 
 // refuse logs a request that failed after STS knew the caller. A node that is

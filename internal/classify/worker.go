@@ -64,10 +64,8 @@ func (w *worker) count(c piece) {
 
 // cutLine takes the first line off some text.
 func cutLine(text []byte) (line, rest []byte) {
-	if i := bytes.IndexByte(text, '\n'); i >= 0 {
-		return text[:i], text[i+1:]
-	}
-	return text, nil
+	line, rest, _ = bytes.Cut(text, []byte{'\n'})
+	return line, rest
 }
 
 // describe makes the output of a piece.

@@ -47,7 +47,9 @@ func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys [
 				b.Samples = append(b.Samples, sample(ev, id, rules.Unclassified))
 			}
 		case authlog.KindGranted:
-			b.Grants = append(b.Grants, rules.Grant(ev, identities[i]))
+			g := rules.Grant(ev, identities[i])
+			g.ID = id
+			b.Grants = append(b.Grants, g)
 		case authlog.KindMarker:
 			m := rules.Marker(ev)
 			m.ID = id

@@ -37,7 +37,9 @@ func TestALockoutOutlivesARestartAndEndsWithAGrant(t *testing.T) {
 	c := newCloud(11)
 	c.addGroup(alpha, noon.Add(-3*time.Hour), authlog.Stream{Name: "authenticator-a", Created: noon.Add(-3 * time.Hour)})
 	path := dbPath(t)
-	put := func(text func(int, time.Time) string, at time.Time) { c.put(alpha, "authenticator-a", text(1, at), at, 0) }
+	put := func(text func(int, time.Time) string, at time.Time) {
+		c.put(alpha, "authenticator-a", text(1, at), at, 0)
+	}
 	put(granted, noon.Add(-50*time.Minute))
 	for i := range 4 {
 		put(denied, noon.Add(time.Duration(i-20)*time.Minute))
