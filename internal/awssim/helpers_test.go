@@ -44,8 +44,9 @@ func (c *clock) add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// noon is when the worlds of the tests begin.
-func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
+// noon is where the fixtures begin, long past: a signature may go by the
+// world's clock or by the real one, and a test of it needs the two apart.
+func noon() time.Time { return time.Date(2026, 1, 14, 12, 0, 0, 0, time.UTC) }
 
 // fixture is a served world with one log group of two authenticator streams
 // and an audit stream, made an hour before noon. No request rate is limited.

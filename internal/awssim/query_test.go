@@ -158,14 +158,14 @@ func TestRowsHaveTheFieldsAskedForAndPtr(t *testing.T) {
 	}
 	delete(values, "@ptr")
 	want := map[string]string{
-		"@timestamp": "2026-11-24 11:58:59.123", "@ingestionTime": "2026-11-24 11:59:02.000", "m": "hello", "@log": home + ":" + prod,
+		"@timestamp": "2026-01-14 11:58:59.123", "@ingestionTime": "2026-01-14 11:59:02.000", "m": "hello", "@log": home + ":" + prod,
 		"@logStream": authA, "@aws.region": region, "@data_source_type": "authenticator",
 	}
 	if diff := cmp.Diff(want, values); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
 	rows = f.ask(t, `filter @message = "hello"`).Results
-	if got := column(rows, "@timestamp"); len(rows[0]) != 3 || got[0] != "2026-11-24 11:58:59.123" {
+	if got := column(rows, "@timestamp"); len(rows[0]) != 3 || got[0] != "2026-01-14 11:58:59.123" {
 		t.Errorf("without fields: %v", rows)
 	}
 }
