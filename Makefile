@@ -26,7 +26,7 @@ demo: ## the daemon against a simulated AWS, http://127.0.0.1:8484
 
 .PHONY: test
 test: ## all tests, shuffled, with the race detector
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -timeout 30m ./...
 
 .PHONY: lint
 lint: ## format, import directions and the linter set of .golangci.yml
