@@ -14,7 +14,7 @@ import (
 func TestAFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	w, s := newWorld(t), defaults(t)
-	if err := unix.Mount("tmpfs", s.dir, "tmpfs", 0, "size=64m"); err != nil {
+	if err := unix.Mount("tmpfs", s.dir, "tmpfs", 0, "size=256m"); err != nil {
 		t.Skipf("mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {

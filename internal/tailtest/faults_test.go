@@ -18,6 +18,8 @@ const (
 	// for the last of them to be shown and swept.
 	busy    = 20
 	minutes = 29
+	// calm is how many minutes go by after that without any fault.
+	calm = 4
 )
 
 // A scene is one case of the matrix while it runs.
@@ -129,6 +131,13 @@ func TestNoLineIsLostOrDoubled(t *testing.T) {
 				if c.step != nil {
 					c.step(t, s, minute)
 				}
+				s.life.cycle(s.ctx, t)
+				s.clock.add(time.Minute)
+			}
+			for _, f := range s.faults {
+				f.Remove()
+			}
+			for range calm {
 				s.life.cycle(s.ctx, t)
 				s.clock.add(time.Minute)
 			}

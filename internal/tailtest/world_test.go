@@ -195,7 +195,7 @@ func streams(groups ...*awssim.LogGroup) []*awssim.Stream {
 
 func denied(i int, at time.Time) string {
 	return fmt.Sprintf(`time=%q level=warning msg="access denied" arn="arn:aws:iam::111122223333:role/r%d" client="127.0.0.1:%d" error="identity is not mapped" method=POST path=/authenticate`,
-		at.Format(time.RFC3339), i, 1024+i%60_000)
+		at.Format(time.RFC3339), i%100, 1024+i%60_000)
 }
 
 func granted(i int, at time.Time) string {
