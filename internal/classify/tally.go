@@ -10,7 +10,7 @@ import (
 
 // maxPrincipals bounds the memory that distinct principals take: a tally keeps
 // no more of them, and its counts of principals are lower bounds then.
-const maxPrincipals = 250_000
+const maxPrincipals = 100_000
 
 // kinds is how many there are.
 const kinds = int(authlog.KindOther) + 1
