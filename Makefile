@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 GO ?= go
 GOLANGCI := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
-FUZZTIME ?= 5s
+FUZZTIME ?= 2000x
 
 .PHONY: help
 help: ## this text
@@ -40,7 +40,7 @@ generated: ## fail if a page or an expectation made from the code is not the one
 	git diff --exit-code -- docs testdata internal
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME (5s); FUZZTIME=10m for a long run
+fuzz: ## each fuzz target for FUZZTIME (2000 inputs); FUZZTIME=10m for a long run
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
