@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,9 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
-	"github.com/eks-authlog/eks-authlog/internal/metrics"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
-	"github.com/eks-authlog/eks-authlog/internal/source"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
 
@@ -60,7 +57,7 @@ func (c *backfillCmd) Run(ctx context.Context, r *run) (err error) {
 	defer func() { err = errors.Join(err, st.Close()) }()
 	reg := prometheus.NewRegistry()
 	m := pipeline.NewMetrics(reg, outcomes(), reasonCodes())
-	p := &progress{Reader: m.Reader, out: r.stderr, terminal: isTerminal(r.stderr)}
+	p := &progress{costs: costs{Reader: m.Reader}, out: r.stderr, terminal: isTerminal(r.stderr)}
 	f := &fleet{
 		cfg: cfg, store: st, metrics: m, meter: p, health: pipeline.NewHealth(), log: r.log, rows: backfillRows, saved: p.page,
 	}
@@ -122,35 +119,21 @@ func parseTime(s string) (time.Time, error) {
 // progress shows how far a backfill has come: a bar for a person, and what it
 // came to at the end for anyone.
 type progress struct {
-	*metrics.Reader
+	costs
 	out      io.Writer
 	terminal bool
 	tail     *pipeline.Tail
 	bar      *progressbar.ProgressBar
-
-	mu      sync.Mutex // queries end in goroutines of the source
-	windows int
-	lines   int
-	bytes   int64
-	usd     float64
-}
-
-var _ source.Meter = (*progress)(nil)
-
-// Query counts what a query cost.
-func (p *progress) Query(account, region, status string, took time.Duration, scanned, skipped int64, usd float64) {
-	p.Reader.Query(account, region, status, took, scanned, skipped, usd)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.bytes += scanned
-	p.usd += usd
+	windows  int
+	lines    int
 }
 
 // follow goes over to the next shard.
 func (p *progress) follow(t *pipeline.Tail) {
 	p.end()
 	p.tail = t
-	p.windows, p.lines, p.bytes, p.usd = 0, 0, 0, 0
+	p.windows, p.lines = 0, 0
+	p.reset()
 	if p.terminal {
 		p.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(p.out),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
@@ -159,8 +142,6 @@ func (p *progress) follow(t *pipeline.Tail) {
 
 // page is told of each page that was saved.
 func (p *progress) page(page *authlog.Page) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.windows++
 	p.lines += len(page.Lines)
 	if p.bar == nil {
@@ -173,7 +154,8 @@ func (p *progress) page(page *authlog.Page) {
 }
 
 func (p *progress) text() string {
-	return fmt.Sprintf("%s: %d windows, %d lines, %.1f MB scanned, %.4f USD", p.tail.Name(), p.windows, p.lines, float64(p.bytes)/1e6, p.usd)
+	scanned, _, usd := p.sum()
+	return fmt.Sprintf("%s: %d windows, %d lines, %.1f MB scanned, %.4f USD", p.tail.Name(), p.windows, p.lines, float64(scanned)/1e6, usd)
 }
 
 // end says what the shard came to.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/config"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
-	"github.com/eks-authlog/eks-authlog/internal/source"
 )
 
 type planCmd struct {
@@ -50,24 +48,6 @@ func (c *planCmd) Run(ctx context.Context, r *run) error {
 		}
 	}
 	return p.end(ctx)
-}
-
-// costs learns what the sample scans.
-type costs struct {
-	*metrics.Reader
-	mu               sync.Mutex
-	scanned, skipped int64
-}
-
-var _ source.Meter = (*costs)(nil)
-
-// Query adds up the bytes.
-func (c *costs) Query(account, region, status string, took time.Duration, scanned, skipped int64, usd float64) {
-	c.Reader.Query(account, region, status, took, scanned, skipped, usd)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.scanned += scanned
-	c.skipped += skipped
 }
 
 type planner struct {
@@ -159,13 +139,14 @@ func (p *planner) end(ctx context.Context) error {
 	}
 	fmt.Fprintf(p.out, "%.1f queries a minute in all\n", p.queries)
 	if p.sample > 0 {
+		scanned, skipped, _ := p.cost.sum()
 		perDay := p.rereads() * (24 * time.Hour).Seconds() / p.sample.Seconds()
 		for _, line := range []struct {
 			what  string
 			bytes int64
 		}{
-			{"expected with the index", p.cost.scanned},
-			{"expected without it", p.cost.scanned + p.cost.skipped},
+			{"expected with the index", scanned},
+			{"expected without it", scanned + skipped},
 		} {
 			bytes := float64(line.bytes) * perDay
 			fmt.Fprintf(p.out, "%s: at most %s a day, %.4f USD\n", line.what, humanize.Bytes(uint64(bytes)), bytes/1e9*p.cfg.Limits.PricePerGB)
