@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 GO ?= go
 GOLANGCI := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
+OAPI_CODEGEN := $(GO) tool -modfile=../../tools/oapi-codegen/go.mod oapi-codegen
 FUZZTIME ?= 2000x
 
 .PHONY: help
@@ -34,8 +35,12 @@ lint: ## format, import directions and the linter set of .golangci.yml
 	$(GOLANGCI) run ./...
 	$(GO) mod tidy -diff
 
+.PHONY: client
+client: ## write the Go client of the API anew from its OpenAPI document
+	cd internal/client && $(OAPI_CODEGEN) -config oapi-codegen.yaml ../api/openapi.yaml
+
 .PHONY: generated
-generated: ## fail if a page or an expectation made from the code is not the one that is committed
+generated: client ## fail if a page, an expectation or code that is made by a command is not the one that is committed
 	$(GO) test ./internal/parse ./internal/rules ./internal/diagnose ./internal/explain ./internal/access/awsauth ./internal/api -update >/dev/null
 	git diff --exit-code -- docs testdata internal
 
