@@ -29,6 +29,8 @@ type tested interface {
 	GrantSpans(ctx context.Context, cluster authlog.Cluster, since, fine time.Time) ([]authlog.GrantSpan, error)
 	DenialSpans(ctx context.Context, cluster authlog.Cluster, from, until time.Time) ([]authlog.DenialSpan, error)
 	Markers(ctx context.Context, cluster authlog.Cluster, since time.Time, limit int) ([]authlog.Marker, error)
+	ChangeBounds(ctx context.Context) (authlog.ChangeBounds, error)
+	Changes(ctx context.Context, after int64, limit int) ([]authlog.Change, error)
 	Prune(ctx context.Context, olderThan time.Time) error
 	PruneSeen(ctx context.Context, keep time.Duration) error
 	Ping(ctx context.Context) error
@@ -68,6 +70,9 @@ func testStore(t *testing.T, newPlace func(t *testing.T) (open func() tested)) {
 		"SumsUpPrincipals":             suite.sumsUpPrincipals,
 		"PagesPrincipals":              suite.pagesPrincipals,
 		"PrunesPrincipals":             suite.prunesPrincipals,
+		"TellsChangesInOrderOfSaving":  suite.tellsChangesInTheOrderOfSaving,
+		"GoesOnAfterAnyChange":         suite.goesOnAfterAnyChange,
+		"GivesNoPlaceTwice":            suite.givesNoPlaceTwice,
 	} {
 		t.Run(name, func(t *testing.T) { test(suite{t, newPlace(t)}) })
 	}

@@ -19,10 +19,7 @@ func (sv *saving) saveDenials(ctx context.Context) error {
 	slices.SortFunc(order, func(a, b *authlog.Denial) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	order = slices.CompactFunc(order, func(a, b *authlog.Denial) bool { return a.ID == b.ID })
 
-	var last int64
-	if err := sv.tx.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM denial").Scan(&last); err != nil {
-		return err
-	}
+	last := sv.place
 	args := make([]any, 0, sv.in.denial.cols*len(order))
 	for _, d := range order {
 		args = sv.appendDenial(args, d)
@@ -46,7 +43,7 @@ func (sv *saving) appendDenial(args []any, d *authlog.Denial) []any {
 		p = *d.Principal
 		principal, kind, account = sv.words.id(p.ARN), sv.words.id(string(p.Kind)), sv.words.id(p.Account)
 	}
-	return append(args, d.ID[:], sv.clusters[d.Cluster].id, sv.words.id(d.Reason), principal,
+	return append(args, sv.nextPlace(), d.ID[:], sv.clusters[d.Cluster].id, sv.words.id(d.Reason), principal,
 		sv.words.id(d.Stream), kind, account, sv.words.id(d.STSEndpoint), p.Benign,
 		authlog.Sanitize(p.Session), authlog.Sanitize(p.UserID), authlog.Sanitize(p.AccessKeyID),
 		authlog.Sanitize(d.Client), authlog.Sanitize(d.Error), []byte(d.Raw))

@@ -13,7 +13,12 @@ import (
 )
 
 func (sv *saving) saveDiagnoses(ctx context.Context) error {
+	before, err := sv.states(ctx)
+	if err != nil {
+		return err
+	}
 	args := make([]any, 0, sv.in.diagnosis.cols*len(sv.batch.Diagnoses))
+	var changes []any
 	for i := range sv.batch.Diagnoses {
 		d := &sv.batch.Diagnoses[i]
 		document, err := json.Marshal(d)
@@ -22,8 +27,15 @@ func (sv *saving) saveDiagnoses(ctx context.Context) error {
 		}
 		args = append(args, d.ID, sv.clusters[d.Cluster].id, d.Code, authlog.Sanitize(d.Subject),
 			string(d.State), string(d.Severity), d.Parent, d.LastSeen.UnixMilli(), millis(resolvedAt(d)), string(document))
+		if kind := changeOf(d, before[d.ID]); kind != "" {
+			changes = append(changes, sv.nextPlace(), string(kind), changedAt(d).UnixMilli(), string(document))
+		}
+		before[d.ID] = d.State
 	}
-	_, err := sv.in.diagnosis.exec(ctx, sv.tx, args)
+	if _, err := sv.in.diagnosis.exec(ctx, sv.tx, args); err != nil {
+		return err
+	}
+	_, err = sv.in.change.exec(ctx, sv.tx, changes)
 	return err
 }
 

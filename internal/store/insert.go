@@ -83,7 +83,7 @@ func (in insert) query(ctx context.Context, tx *sql.Tx, args []any, scan func(*s
 
 // inserts are those of Save.
 type inserts struct {
-	word, cluster, seen, cursor, denial, denialHour, denied, grantHour, sighting, marker, sample, diagnosis insert
+	word, cluster, seen, cursor, denial, denialHour, denied, grantHour, sighting, marker, sample, diagnosis, change insert
 }
 
 func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
@@ -103,7 +103,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 	in.cursor = prepare("cursor", `cluster, lane, created, start, "end", watermark, through, streams`,
 		`ON CONFLICT (cluster, lane) DO UPDATE SET created = excluded.created, start = excluded.start,
 		"end" = excluded."end", watermark = excluded.watermark, through = excluded.through, streams = excluded.streams`)
-	in.denial = prepare("denial", `id, cluster, reason, principal, stream, kind, account, sts_endpoint, benign,
+	in.denial = prepare("denial", `n, id, cluster, reason, principal, stream, kind, account, sts_endpoint, benign,
 		session, user_id, access_key_id, client, error, raw`, "ON CONFLICT (id, cluster) DO NOTHING")
 	in.denialHour = prepare("denial_hour", "hour, cluster, reason, principal, n, first, last",
 		`ON CONFLICT (hour, cluster, reason, principal)
@@ -125,5 +125,6 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 		`ON CONFLICT (id) DO UPDATE SET cluster = excluded.cluster, code = excluded.code, subject = excluded.subject, state = excluded.state,
 		severity = excluded.severity, parent = excluded.parent, last_seen = excluded.last_seen,
 		resolved = excluded.resolved, document = excluded.document`)
+	in.change = prepare("change", "n, kind, time, document", "")
 	return in, errors.Join(errs...)
 }

@@ -82,6 +82,11 @@ func TestAFileOfTheFirstSchemaIsTakenOver(t *testing.T) {
 	if err != nil || len(old) != 1 || old[0].Count != 1 || old[0].ARN != role.ARN || old[0].Account != "111122223333" {
 		t.Errorf("denials %+v %v", old, err)
 	}
+	save(t, s, authlog.Batch{Denials: []authlog.Denial{denial(alpha, noon, 1)}})
+	changes, err := s.Changes(t.Context(), 0, 9)
+	if err != nil || len(changes) != 2 || changes[0].Denial.ID != id || changes[0].Place >= changes[1].Place {
+		t.Errorf("changes %+v %v", changes, err)
+	}
 }
 
 // What is asked all the time reads an index, not the table.

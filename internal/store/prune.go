@@ -11,7 +11,7 @@ import (
 const chunk = 500
 
 // Prune deletes denials, markers and samples older than that time, diagnoses
-// that were resolved before it, counts of hours that ended before it, and what
+// that were resolved before it, their changes of before it, counts of hours that ended before it, and what
 // only they needed. It works in small steps between which others may write. The
 // file does not get smaller: what becomes free is used again.
 func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
@@ -30,6 +30,7 @@ func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
 		{pruneGrantHours, hourOf(ms)},
 		{pruneDenied, ms},
 		{"DELETE FROM diagnosis WHERE id IN (SELECT id FROM diagnosis WHERE resolved < ? LIMIT ?)", ms},
+		{"DELETE FROM change WHERE n IN (SELECT n FROM change WHERE time < ? LIMIT ?)", ms},
 		{pruneLastDenial, ms},
 		{pruneUnreadSeen, minuteOf(ms)},
 		// Last: the rows above name words.

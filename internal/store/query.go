@@ -16,7 +16,7 @@ import (
 const maxRanges = 64
 
 const selectDenials = `
-SELECT d.id, c.name, c.account, c.region, reason.text, stream.text, sts.text, d.principal IS NOT NULL,
+SELECT d.n, d.id, c.name, c.account, c.region, reason.text, stream.text, sts.text, d.principal IS NOT NULL,
 	ifnull(arn.text, ''), ifnull(kind.text, ''), ifnull(account.text, ''), d.benign,
 	d.session, d.user_id, d.access_key_id, d.client, d.error, d.raw
 FROM page JOIN denial d ON d.n = page.n
@@ -27,7 +27,7 @@ FROM page JOIN denial d ON d.n = page.n
 	LEFT JOIN word arn ON arn.id = d.principal
 	LEFT JOIN word kind ON kind.id = d.kind
 	LEFT JOIN word account ON account.id = d.account
-ORDER BY page.id `
+ORDER BY page.`
 
 // Denials returns the first f.Limit denials that f chooses, in descending order
 // of their IDs, or ascending if f says so. Following pages, asked for with the
@@ -56,7 +56,7 @@ func (s *SQLite) Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog
 // Denial returns one denial. The error satisfies errors.Is(err,
 // authlog.ErrNotFound) where none has that ID.
 func (s *SQLite) Denial(ctx context.Context, id authlog.ID) (authlog.Denial, error) {
-	found, err := s.denials(ctx, "WITH page AS (SELECT n, id FROM denial WHERE id = ?)"+selectDenials+"ASC", []any{id[:]})
+	found, err := s.denials(ctx, "WITH page AS (SELECT n, id FROM denial WHERE id = ?)"+selectDenials+"id ASC", []any{id[:]})
 	if err != nil {
 		return authlog.Denial{}, fmt.Errorf("find denial %s: %w", id, s.explain(err))
 	}
@@ -67,13 +67,20 @@ func (s *SQLite) Denial(ctx context.Context, id authlog.ID) (authlog.Denial, err
 }
 
 func (s *SQLite) denials(ctx context.Context, query string, args []any) (found []authlog.Denial, err error) {
+	err = s.eachDenial(ctx, query, args, func(_ int64, d *authlog.Denial) { found = append(found, *d) })
+	return found, err
+}
+
+// eachDenial calls yield with each denial and its place in the order of saving.
+func (s *SQLite) eachDenial(ctx context.Context, query string, args []any, yield func(place int64, d *authlog.Denial)) error {
 	rows, err := s.r.QueryContext(ctx, query, args...)
-	err = each(rows, err, func(rows *sql.Rows) error {
+	return each(rows, err, func(rows *sql.Rows) error {
 		var d authlog.Denial
 		var p authlog.Principal
 		var id, raw sql.RawBytes
+		var place int64
 		var named bool
-		err := rows.Scan(&id, &d.Cluster.Name, &d.Cluster.Account, &d.Cluster.Region, &d.Reason, &d.Stream, &d.STSEndpoint,
+		err := rows.Scan(&place, &id, &d.Cluster.Name, &d.Cluster.Account, &d.Cluster.Region, &d.Reason, &d.Stream, &d.STSEndpoint,
 			&named, &p.ARN, &p.Kind, &p.Account, &p.Benign, &p.Session, &p.UserID, &p.AccessKeyID, &d.Client, &d.Error, &raw)
 		if err != nil {
 			return err
@@ -83,10 +90,9 @@ func (s *SQLite) denials(ctx context.Context, query string, args []any) (found [
 		if named {
 			d.Principal = &p
 		}
-		found = append(found, d)
+		yield(place, &d)
 		return nil
 	})
-	return found, err
 }
 
 // A scan is one range of one index, in the order of the IDs.
@@ -110,7 +116,7 @@ func pageQuery(ranges []scan, f authlog.DenialFilter) (query string, args []any)
 		args = append(append(args, r.args...), from[:], to[:])
 	}
 	page := strings.Join(parts, " UNION ALL ") + " ORDER BY id " + order + " LIMIT ?"
-	return "WITH page AS (" + page + ")" + selectDenials + order, append(args, f.Limit)
+	return "WITH page AS (" + page + ")" + selectDenials + "id " + order, append(args, f.Limit)
 }
 
 // bounds returns the IDs that the filter chooses: from the first one to before

@@ -47,6 +47,7 @@ type saving struct {
 	words    lexicon
 	clusters map[authlog.Cluster]*clusterRow
 	grants   map[grantKey]*tally
+	place    int64 // the newest in the order of saving
 }
 
 type clusterRow struct{ id, lastEvent, lastDenial int64 }
@@ -64,8 +65,8 @@ func newSaving(tx *sql.Tx, in *inserts, b *authlog.Batch, known words) *saving {
 
 func (sv *saving) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		sv.saveClusters, sv.saveWords, sv.saveDenials, sv.saveGrants,
-		sv.saveMarkers, sv.saveSamples, sv.saveSeen, sv.saveCursors, sv.saveDiagnoses,
+		sv.takePlace, sv.saveClusters, sv.saveWords, sv.saveDenials, sv.saveGrants,
+		sv.saveMarkers, sv.saveSamples, sv.saveSeen, sv.saveCursors, sv.saveDiagnoses, sv.keepPlace,
 	} {
 		if err := step(ctx); err != nil {
 			return err
