@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,15 +10,15 @@ import (
 
 // Lines are the metrics of what the lines said. The pipeline counts a line
 // here after it was saved, so that a line read twice is counted once.
+//
+// Each cluster has more than 60 series from the start, most of them zero. They
+// are numbers in a slice, and become metrics only while they are collected:
+// thousands of clusters must cost kilobytes each, not tens of them.
 type Lines struct {
-	events       *prometheus.CounterVec
-	denials      *prometheus.CounterVec
-	unclassified *prometheus.CounterVec
-	unreadable   *prometheus.CounterVec
-	lastEvent    *prometheus.GaugeVec
-	lateness     *prometheus.HistogramVec
+	events, denials, unclassified, unreadable, lastEvent *prometheus.Desc
 
-	outcomes, reasons []string
+	lateness          *prometheus.HistogramVec
+	outcomes, reasons labels
 	mu                sync.Mutex
 	clusters          map[[3]string]*Cluster
 }
@@ -26,46 +27,67 @@ type Lines struct {
 // each of the outcomes and reasons, so that a first denial is a rise that
 // increase() sees.
 func NewLines(reg prometheus.Registerer, outcomes, reasons []string) *Lines {
-	counter := func(name, help string, label ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help},
-			append([]string{"cluster", "account", "region"}, label...))
+	desc := func(name, help string, label ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, append([]string{"cluster", "account", "region"}, label...), nil)
 	}
 	m := &Lines{
-		events: counter("eks_authn_events_total",
+		events: desc("eks_authn_events_total",
 			"Lines of the authenticator log by what they say: denied, granted, sts_response, malformed_request, marker, other, unreadable.", "outcome"),
-		denials: counter("eks_authn_denials_total",
+		denials: desc("eks_authn_denials_total",
 			"Refused requests by reason code; /reasons explains the codes.", "reason"),
-		unclassified: counter("eks_authn_unclassified_denials_total",
+		unclassified: desc("eks_authn_unclassified_denials_total",
 			"Refused requests whose wording no reason code covers."),
-		unreadable: counter("eks_authn_unreadable_lines_total",
+		unreadable: desc("eks_authn_unreadable_lines_total",
 			"Lines that do not follow the grammar of the log or were cut."),
-		lastEvent: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "eks_authn_last_event_timestamp_seconds",
-			Help: "Event time of the newest line of the cluster.",
-		}, []string{"cluster", "account", "region"}),
+		lastEvent: desc("eks_authn_last_event_timestamp_seconds",
+			"Event time of the newest line of the cluster that this process has read."),
 		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "eks_authn_line_lateness_seconds",
 			Help:    "From a line's event time to the moment it was first read, for lines that were read while tailing.",
 			Buckets: []float64{5, 15, 30, 60, 90, 120, 180, 300, 480, 600, 900, 1800, 3600},
 		}, []string{"account", "region"}),
-		outcomes: outcomes,
-		reasons:  reasons,
+		outcomes: newLabels("outcome", outcomes),
+		reasons:  newLabels("reason", reasons),
 		clusters: map[[3]string]*Cluster{},
 	}
-	reg.MustRegister(m.events, m.denials, m.unclassified, m.unreadable, m.lastEvent, m.lateness)
+	reg.MustRegister(m, m.lateness)
 	return m
+}
+
+// Describe is for the registry.
+func (m *Lines) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.events, m.denials, m.unclassified, m.unreadable, m.lastEvent} {
+		ch <- d
+	}
+}
+
+// Collect is for the registry.
+func (m *Lines) Collect(ch chan<- prometheus.Metric) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.clusters {
+		for i := range c.events {
+			ch <- &sample{desc: m.events, of: c, label: m.outcomes.pairs[i], value: float64(c.events[i].Load())}
+		}
+		for i := range c.denials {
+			ch <- &sample{desc: m.denials, of: c, label: m.reasons.pairs[i], value: float64(c.denials[i].Load())}
+		}
+		ch <- &sample{desc: m.unclassified, of: c, value: float64(c.unclassified.Load())}
+		ch <- &sample{desc: m.unreadable, of: c, value: float64(c.unreadable.Load())}
+		if ms := c.newest.Load(); ms != 0 {
+			ch <- &sample{desc: m.lastEvent, of: c, value: float64(ms) / 1000, gauge: true}
+		}
+	}
 }
 
 // Cluster are the series of one cluster.
 type Cluster struct {
-	events                   map[string]prometheus.Counter
-	denials                  map[string]prometheus.Counter
-	unclassified, unreadable prometheus.Counter
-	lastEvent                prometheus.Gauge
+	lines                    *Lines
+	cluster, account, region label
+	events, denials          []atomic.Uint64 // as outcomes and reasons
+	unclassified, unreadable atomic.Uint64
+	newest                   atomic.Int64 // ms since 1970
 	lateness                 prometheus.Observer
-
-	mu     sync.Mutex
-	newest time.Time
 }
 
 // Cluster returns the series of that cluster, made at the first call. It may
@@ -78,18 +100,13 @@ func (m *Lines) Cluster(name, account, region string) *Cluster {
 		return c
 	}
 	c := &Cluster{
-		events:       make(map[string]prometheus.Counter, len(m.outcomes)),
-		denials:      make(map[string]prometheus.Counter, len(m.reasons)),
-		unclassified: m.unclassified.WithLabelValues(name, account, region),
-		unreadable:   m.unreadable.WithLabelValues(name, account, region),
-		lastEvent:    m.lastEvent.WithLabelValues(name, account, region),
-		lateness:     m.lateness.WithLabelValues(account, region),
-	}
-	for _, o := range m.outcomes {
-		c.events[o] = m.events.WithLabelValues(name, account, region, o)
-	}
-	for _, r := range m.reasons {
-		c.denials[r] = m.denials.WithLabelValues(name, account, region, r)
+		lines:    m,
+		cluster:  newLabel("cluster", name),
+		account:  newLabel("account", account),
+		region:   newLabel("region", region),
+		events:   make([]atomic.Uint64, len(m.outcomes.pairs)),
+		denials:  make([]atomic.Uint64, len(m.reasons.pairs)),
+		lateness: m.lateness.WithLabelValues(account, region),
 	}
 	m.clusters[key] = c
 	return c
@@ -97,27 +114,24 @@ func (m *Lines) Cluster(name, account, region string) *Cluster {
 
 // Event counts one line. An outcome that NewLines was not given is ignored.
 func (c *Cluster) Event(outcome string, at time.Time) {
-	if n, ok := c.events[outcome]; ok {
-		n.Inc()
+	if i, ok := c.lines.outcomes.index[outcome]; ok {
+		c.events[i].Add(1)
 	}
 	if outcome == "unreadable" {
-		c.unreadable.Inc()
+		c.unreadable.Add(1)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if at.After(c.newest) {
-		c.newest = at
-		c.lastEvent.Set(float64(at.UnixMilli()) / 1000)
+	ms := at.UnixMilli()
+	for old := c.newest.Load(); ms > old && !c.newest.CompareAndSwap(old, ms); old = c.newest.Load() {
 	}
 }
 
 // Denial counts one refused request, beside Event.
 func (c *Cluster) Denial(reason string) {
-	if n, ok := c.denials[reason]; ok {
-		n.Inc()
+	if i, ok := c.lines.reasons.index[reason]; ok {
+		c.denials[i].Add(1)
 	}
 	if reason == "unclassified" {
-		c.unclassified.Inc()
+		c.unclassified.Add(1)
 	}
 }
 

@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -101,13 +102,21 @@ func TestASeenClusterHasAZeroForEachReason(t *testing.T) {
 	}
 }
 
+func TestAClusterWithoutLinesHasNoEventTime(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	metrics.NewLines(reg, []string{"denied"}, nil).Cluster("prod", "1", "r")
+	if n, err := testutil.GatherAndCount(reg, "eks_authn_last_event_timestamp_seconds"); err != nil || n != 0 {
+		t.Errorf("%d series before any line (%v)", n, err)
+	}
+}
+
 func TestTheNewestEventTimeStands(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	c := metrics.NewLines(reg, []string{"denied"}, nil).Cluster("prod", "1", "r")
 	c.Event("denied", time.Unix(200, 5e8))
 	c.Event("denied", time.Unix(100, 0)) // late
 	want := `
-# HELP eks_authn_last_event_timestamp_seconds Event time of the newest line of the cluster.
+# HELP eks_authn_last_event_timestamp_seconds Event time of the newest line of the cluster that this process has read.
 # TYPE eks_authn_last_event_timestamp_seconds gauge
 eks_authn_last_event_timestamp_seconds{account="1",cluster="prod",region="r"} 200.5
 `
@@ -134,4 +143,32 @@ eks_authn_principal_denials_other_total 100
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "eks_authn_principal_denials_other_total"); err != nil {
 		t.Error(err)
 	}
+}
+
+// BenchmarkScrape is what one scrape of 2,000 clusters costs, and what they
+// hold in memory between scrapes.
+func BenchmarkScrape(b *testing.B) {
+	var outcomes, reasons []string
+	for i := range 7 {
+		outcomes = append(outcomes, fmt.Sprintf("outcome_%d", i))
+	}
+	for i := range 56 {
+		reasons = append(reasons, fmt.Sprintf("reason_%d", i))
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	reg := prometheus.NewRegistry()
+	lines := metrics.NewLines(reg, outcomes, reasons)
+	for i := range 2000 {
+		lines.Cluster(fmt.Sprintf("cluster-%04d", i), "111122223333", "eu-central-1")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	for b.Loop() {
+		if _, err := reg.Gather(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/2000, "B/cluster")
 }
