@@ -71,13 +71,15 @@ func newCloud(tb testing.TB, changes ...func(*awssim.World)) *cloud {
 	return c
 }
 
-// config is one that waits for next to nothing.
+// config is one that waits for next to nothing. It has room for one answer, so
+// that a place that is not given back stops the test.
 func config() source.Config {
 	cfg := source.Default()
 	cfg.Index = source.IndexStream
 	cfg.PollMin, cfg.PollMax = time.Millisecond, 5*time.Millisecond
 	cfg.Backoff = time.Millisecond
 	cfg.QueryTimeout = time.Minute
+	cfg.Answers = source.NewAnswers(1)
 	cfg.Rates = source.Rates{StartQuery: 1e6, GetResults: 1e6, Describe: 1e6, Streams: 1e6, Filter: 1e6}
 	return cfg
 }

@@ -65,9 +65,10 @@ type Config struct {
 	Index    Index
 	RowLimit int // rows of one query before it is continued, at most 100,000
 
-	MaxConcurrent int     // queries at once; counts against the account's quota of 100
-	Rates         Rates   // calls a second
-	Limits        *Limits // shared with the other sources of the account and region; nil: own
+	MaxConcurrent int      // queries at once; counts against the account's quota of 100
+	Rates         Rates    // calls a second
+	Limits        *Limits  // shared with the other sources of the account and region; nil: own
+	Answers       *Answers // shared with all other sources of the process; nil: four of its own
 
 	QueryTimeout time.Duration // a query that takes longer is stopped and its window narrowed
 	PollMin      time.Duration // first wait for a query's results; grows up to PollMax
@@ -154,6 +155,9 @@ func (c Config) withDefaults() Config {
 	fill(&c.Retries, d.Retries)
 	fill(&c.Backoff, d.Backoff)
 	fill(&c.PricePerGB, d.PricePerGB)
+	if c.Answers == nil {
+		c.Answers = NewAnswers(4)
+	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -41,7 +41,7 @@ func (r *reader) filter(ctx context.Context, j job) (through time.Time, err erro
 		}
 		// A page without events but with a token is not the last.
 		if aws.ToString(out.NextToken) == "" {
-			r.emit(got.cut(j.to), nil)
+			r.emit(got.cut(j.to))
 			return j.to, nil
 		}
 		if len(got.rows) >= j.limit {

@@ -121,24 +121,24 @@ func (r *reader) trial(ctx context.Context, j job) {
 // look counts the lines that one query shows, by cluster and key.
 func (r *reader) look(ctx context.Context, j job) (map[authlog.Cluster]map[authlog.Key]int, types.QueryStatistics, error) {
 	found := map[authlog.Cluster]map[authlog.Key]int{}
-	quiet := &reader{Source: r.Source, emit: func(page authlog.Page, _ error) {
-		for i := range page.Lines {
-			cluster := page.Lines[i].Cluster
+	quiet := &reader{Source: r.Source, emit: func(p piece) {
+		for i := range p.page.Lines {
+			cluster := p.page.Lines[i].Cluster
 			if found[cluster] == nil {
 				found[cluster] = map[authlog.Key]int{}
 			}
-			found[cluster][authlog.KeyOf(&page.Lines[i], 0)]++
+			found[cluster][authlog.KeyOf(&p.page.Lines[i], 0)]++
 		}
 	}}
-	id, first, err := quiet.run(ctx, j)
+	a, err := quiet.run(ctx, j)
 	if err != nil {
 		return nil, types.QueryStatistics{}, err
 	}
-	through, err := quiet.collect(ctx, j, id, first)
+	through, err := quiet.collect(ctx, j, a)
 	if err == nil && through.Before(j.to) {
 		err = errOverflow
 	}
-	return found, statistics(first), err
+	return found, orZero(a.first.Statistics), err
 }
 
 // judge looks at what the index saved a query. The data source strategy is

@@ -20,10 +20,9 @@ const failedRetries = 2
 // narrowed.
 func (r *reader) query(ctx context.Context, j job) (through time.Time, err error) {
 	for try := 0; ; try++ {
-		var first *cloudwatchlogs.GetQueryResultsOutput
-		var id string
-		if id, first, err = r.run(ctx, j); err == nil {
-			j.from, err = r.collect(ctx, j, id, first)
+		var a answer
+		if a, err = r.run(ctx, j); err == nil {
+			j.from, err = r.collect(ctx, j, a)
 		}
 		if !errors.Is(err, errFailed) || try == failedRetries {
 			return j.from, err
@@ -31,33 +30,45 @@ func (r *reader) query(ctx context.Context, j job) (through time.Time, err error
 	}
 }
 
-// run starts the query of the job and waits until it is complete.
-func (r *reader) run(ctx context.Context, j job) (id string, first *cloudwatchlogs.GetQueryResultsOutput, err error) {
+// An answer is that of a complete query.
+type answer struct {
+	id    string
+	first *cloudwatchlogs.GetQueryResultsOutput // its first rows
+	place *place
+}
+
+// run starts the query of the job and waits until it is complete. Unless it
+// fails, collect must follow.
+func (r *reader) run(ctx context.Context, j job) (a answer, err error) {
 	release, err := r.limits.slot(ctx)
 	if err != nil {
-		return "", nil, err
+		return a, err
 	}
 	defer release()
 	began := time.Now()
-	if id, err = r.start(ctx, j); err != nil {
-		return "", nil, fmt.Errorf("start query on %d log groups: %w", len(j.targets), err)
+	id, err := r.start(ctx, j)
+	if err != nil {
+		return a, fmt.Errorf("start query on %d log groups: %w", len(j.targets), err)
 	}
-	first, err = r.await(ctx, j, id, began)
-	return id, first, err
+	return r.await(ctx, j, id, began)
 }
 
 // await polls until the query is complete. Rows that come before that are
 // partial and may be withdrawn. A query that is not waited for is stopped.
-func (r *reader) await(ctx context.Context, j job, id string, began time.Time) (*cloudwatchlogs.GetQueryResultsOutput, error) {
-	var last *cloudwatchlogs.GetQueryResultsOutput
+func (r *reader) await(ctx context.Context, j job, id string, began time.Time) (answer, error) {
+	var last *types.QueryStatistics
 	for wait := r.cfg.PollMin; ; wait = min(wait*3/2, r.cfg.PollMax) {
-		out, err := r.poll(ctx, j, id, wait)
+		a, err := r.poll(ctx, j, id, wait)
 		if err == nil {
-			last = out
-			if status, bad := outcome(out.Status); status != "" {
-				r.count(status, began, out)
-				return out, bad
+			last = a.first.Statistics
+			if status, bad := outcome(a.first.Status); status != "" {
+				r.count(status, began, last)
+				if bad != nil {
+					a.place.done()
+				}
+				return a, bad
 			}
+			a.place.done()
 			if time.Since(began) > r.cfg.QueryTimeout {
 				err = errTooMuch
 			}
@@ -65,17 +76,25 @@ func (r *reader) await(ctx context.Context, j job, id string, began time.Time) (
 		if err != nil {
 			r.stop(ctx, id)
 			r.count("stopped", began, last)
-			return nil, fmt.Errorf("query %s: %w", id, err)
+			return a, fmt.Errorf("query %s: %w", id, err)
 		}
 	}
 }
 
-// poll waits and then asks for the state of the query and its first rows.
-func (r *reader) poll(ctx context.Context, j job, id string, wait time.Duration) (*cloudwatchlogs.GetQueryResultsOutput, error) {
+// poll waits and then asks for the state of the query and its first rows,
+// which take a place unless it fails.
+func (r *reader) poll(ctx context.Context, j job, id string, wait time.Duration) (a answer, err error) {
 	if err := pause(ctx, wait); err != nil {
-		return nil, err
+		return a, err
 	}
-	return r.results(ctx, j, id, nil)
+	a.id = id
+	if a.place, err = r.cfg.Answers.take(ctx); err != nil {
+		return a, err
+	}
+	if a.first, err = r.results(ctx, j, id, nil); err != nil {
+		a.place.done()
+	}
+	return a, err
 }
 
 // outcome is what the meter calls a query that ended with this status, and what
@@ -117,8 +136,10 @@ func (r *reader) results(ctx context.Context, j job, id string, token *string) (
 
 // collect pages through the rows of a complete query and emits them as far as
 // they are whole.
-func (r *reader) collect(ctx context.Context, j job, id string, out *cloudwatchlogs.GetQueryResultsOutput) (time.Time, error) {
-	got, stats := newStretch(j), statistics(out)
+func (r *reader) collect(ctx context.Context, j job, a answer) (time.Time, error) {
+	defer a.place.done()
+	out, got, stats := a.first, newStretch(j), orZero(a.first.Statistics)
+	got.place = a.place
 	r.judge(j, stats)
 	for {
 		if err := got.take(out.Results); err != nil {
@@ -129,17 +150,17 @@ func (r *reader) collect(ctx context.Context, j job, id string, out *cloudwatchl
 		}
 		r.part(got)
 		var err error
-		if out, err = r.results(ctx, j, id, out.NextToken); err != nil {
+		if out, err = r.results(ctx, j, a.id, out.NextToken); err != nil {
 			return got.page.From, err
 		}
 	}
 	matched := int(max(stats.RecordsMatched, stats.ResultCount))
 	switch {
 	case got.taken < j.limit && matched <= got.taken:
-		r.emit(got.cut(j.to), nil)
+		r.emit(got.cut(j.to))
 		return j.to, nil
 	case got.taken == 0:
-		return j.from, fmt.Errorf("%w: query %s matched %d lines and returned none", errFailed, id, matched)
+		return j.from, fmt.Errorf("%w: query %s matched %d lines and returned none", errFailed, a.id, matched)
 	}
 	r.part(got)
 	if got.page.From.Equal(j.from) {
@@ -155,7 +176,7 @@ func (r *reader) part(got *stretch) {
 		second = got.to
 	}
 	if second.After(got.page.From) {
-		r.emit(got.cut(second), nil)
+		r.emit(got.cut(second))
 	}
 }
 
@@ -173,18 +194,18 @@ func (r *reader) stop(ctx context.Context, id string) {
 }
 
 // count tells the meter how a query ended.
-func (r *reader) count(status string, began time.Time, out *cloudwatchlogs.GetQueryResultsOutput) {
-	stats := statistics(out)
+func (r *reader) count(status string, began time.Time, s *types.QueryStatistics) {
+	stats := orZero(s)
 	usd := stats.BytesScanned / 1e9 * r.cfg.PricePerGB
 	sh := r.known()
 	r.meter.Query(sh.Account, sh.Region, status, time.Since(began),
 		int64(stats.BytesScanned), int64(stats.EstimatedBytesSkipped), usd)
 }
 
-// statistics are those of an answer, all zero where it has none.
-func statistics(out *cloudwatchlogs.GetQueryResultsOutput) types.QueryStatistics {
-	if out == nil || out.Statistics == nil {
+// orZero are the statistics of an answer, all zero where it has none.
+func orZero(s *types.QueryStatistics) types.QueryStatistics {
+	if s == nil {
 		return types.QueryStatistics{}
 	}
-	return *out.Statistics
+	return *s
 }

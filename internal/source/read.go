@@ -30,10 +30,12 @@ func (s *Source) Read(ctx context.Context, w authlog.Window) iter.Seq2[authlog.P
 	return func(yield func(authlog.Page, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		pieces, left := make(chan piece), make(chan struct{})
-		r := &reader{Source: s, emit: func(page authlog.Page, err error) {
+		r := &reader{Source: s, emit: func(p piece) {
+			p.place.keep()
 			select {
-			case pieces <- piece{page, err}:
+			case pieces <- p:
 			case <-left: // the caller takes no more
+				p.place.done()
 			}
 		}}
 		var wait sync.WaitGroup
@@ -45,7 +47,9 @@ func (s *Source) Read(ctx context.Context, w authlog.Window) iter.Seq2[authlog.P
 		defer cancel()
 		defer close(left)
 		for p := range pieces {
-			if !yield(p.page, p.err) {
+			more := yield(p.page, p.err)
+			p.place.done()
+			if !more {
 				return
 			}
 		}
@@ -57,12 +61,14 @@ type reader struct {
 	*Source
 	// emit hands a page to the caller. After the caller has left it does
 	// nothing.
-	emit func(authlog.Page, error)
+	emit func(piece)
 }
 
+// A piece is a page and the place of the answer that it was cut from.
 type piece struct {
-	page authlog.Page
-	err  error
+	page  authlog.Page
+	err   error
+	place *place
 }
 
 // A job is what one goroutine reads, from front to end.
@@ -119,7 +125,7 @@ func (r *reader) batches(w authlog.Window) []batch {
 
 // fail tells the caller that the job's targets are not read any further.
 func (r *reader) fail(j job, err error) {
-	r.emit(authlog.Page{Targets: j.targets, From: j.from, Through: j.from}, err)
+	r.emit(piece{page: authlog.Page{Targets: j.targets, From: j.from, Through: j.from}, err: err})
 }
 
 // work reads the job to its end and returns the targets that were read whole.
@@ -142,7 +148,7 @@ func (r *reader) attempt(ctx context.Context, j job) (time.Time, error) {
 		return r.filter(ctx, j)
 	}
 	if len(j.begun()) == 0 {
-		r.emit(authlog.Page{Targets: j.targets, From: j.from, Through: j.to}, nil)
+		r.emit(piece{page: authlog.Page{Targets: j.targets, From: j.from, Through: j.to}})
 		return j.to, nil
 	}
 	return r.query(ctx, j)

@@ -106,6 +106,7 @@ type stretch struct {
 	seen     map[string]struct{} // the addresses of rows
 	taken    int                 // rows of the answer, unwanted ones too
 	last     time.Time           // the newest of them
+	place    *place              // of the answer
 }
 
 func newStretch(j job) *stretch {
@@ -158,7 +159,7 @@ func (s *stretch) add(r row, mine bool) error {
 }
 
 // cut takes out the page of all seconds before through.
-func (s *stretch) cut(through time.Time) authlog.Page {
+func (s *stretch) cut(through time.Time) piece {
 	slices.SortStableFunc(s.rows, func(a, b row) int { return a.line.Time.Compare(b.line.Time) })
 	n, _ := slices.BinarySearchFunc(s.rows, through, func(r row, t time.Time) int { return r.line.Time.Compare(t) })
 	page := s.page
@@ -173,7 +174,7 @@ func (s *stretch) cut(through time.Time) authlog.Page {
 	for i := range s.rows {
 		s.seen[s.rows[i].ptr] = struct{}{}
 	}
-	return page
+	return piece{page: page, place: s.place}
 }
 
 // logName is what @log calls the group.
