@@ -228,11 +228,18 @@ func (a *absorber) grant(c *cluster, g *authlog.Grant) {
 		a.grantedAs(c, g, m)
 	}
 	if p.Account != "" {
-		edit(a.journal, c.accounts, p.Account).add(m, "", c.clock, a.cfg.Keep)
+		a.used(c, c.accounts, p.Account, m)
 	}
 	if g.STSEndpoint != "" {
-		edit(a.journal, c.endpoints, g.STSEndpoint).add(m, "", c.clock, a.cfg.Keep)
+		a.used(c, c.endpoints, g.STSEndpoint, m)
 	}
+}
+
+// used counts a grant for what every cluster uses all the time.
+func (a *absorber) used(c *cluster, by map[string]*track, key string, m mark) {
+	t := edit(a.journal, by, key)
+	t.coarse = true
+	t.add(m, "", c.clock, a.cfg.Keep)
 }
 
 func (a *absorber) granted(c *cluster, g *authlog.Grant, m mark) {

@@ -101,16 +101,17 @@ func (b *bench) deniedLoop(p *principal) {
 	if n < int64(b.cfg.LoopDenials)*seconds(b.cfg.LoopSpan)/width {
 		return
 	}
-	windows := map[int64]*cell{}
+	windows := map[uint32]*cell{}
 	for _, t := range p.denied {
 		for _, c := range t.cells {
 			if secondOf(c.last)-secondOf(c.first) >= tenMinutes {
 				continue // a day in one cell does not tell
 			}
-			w := windows[c.start/width]
+			number := uint32(int64(c.start) / width) //nolint:gosec // of a window, less than its start
+			w := windows[number]
 			if w == nil {
-				w = &cell{start: c.start / width}
-				windows[w.start] = w
+				w = &cell{start: number}
+				windows[number] = w
 			}
 			w.merge(c)
 		}
@@ -122,7 +123,7 @@ func (b *bench) deniedLoop(p *principal) {
 	v := &verdict{code: "denied_principal_loop", subject: p.arn, severity: authlog.SeverityWarning, confidence: authlog.ConfidenceCertain}
 	for _, w := range run {
 		v.first, v.last = earlier(v.first, w.first), later(v.last, w.last)
-		v.n += w.n
+		v.n += int64(w.n)
 	}
 	v.about.interval = (v.last.Time().Sub(v.first.Time()) / time.Duration(max(v.n-1, 1))).Round(time.Second)
 	v.affect(p, v.spell, sortedKeys(p.denied)...)
@@ -136,10 +137,10 @@ func (b *bench) deniedLoop(p *principal) {
 
 // busy finds the latest run of windows with enough denials, if it is long
 // enough.
-func (b *bench) busy(windows map[int64]*cell) []*cell {
+func (b *bench) busy(windows map[uint32]*cell) []*cell {
 	var hot []*cell
 	for _, w := range windows {
-		if w.n >= int64(b.cfg.LoopDenials) {
+		if int64(w.n) >= int64(b.cfg.LoopDenials) {
 			hot = append(hot, w)
 		}
 	}

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -45,14 +46,15 @@ func markOf(id authlog.ID, at time.Time) mark {
 // same as counting into narrower ones and joining them, so what a series holds
 // depends on the lines and the clock alone, not on the order of the lines.
 type series struct {
-	cells []cell // by start
-	tick  int64  // the clock they were last joined for, in ten minutes
+	cells  []cell // by start
+	tick   int64  // the clock they were last joined for, in ten minutes
+	coarse bool   // ten minutes is the narrowest
 }
 
 // A cell is what one stretch of time holds.
 type cell struct {
-	start       int64 // seconds since 1970
-	n           int64
+	start       uint32 // seconds since 1970, until 2106
+	n           uint32 // stops at its greatest
 	first, last mark
 }
 
@@ -66,20 +68,25 @@ const (
 
 // edges are the times from which on cells are a minute and ten minutes wide,
 // and before which nothing is kept.
-func edges(tick int64, keep time.Duration) (minutes, tens, oldest int64) {
-	now := tick * tenMinutes
+func (s *series) edges(keep time.Duration) (minutes, tens, oldest int64) {
+	now := s.tick * tenMinutes
 	floorDay := func(t int64) int64 { return t - t%day }
-	return now - minutesFor, floorDay(now - tensFor), floorDay(now - seconds(keep))
+	minutes = now - minutesFor
+	if s.coarse {
+		minutes = math.MaxInt64
+	}
+	return minutes, floorDay(now - tensFor), floorDay(now - seconds(keep))
 }
 
-func startOf(second, minutes, tens int64) int64 {
+func startOf(second, minutes, tens int64) uint32 {
+	width := int64(day)
 	switch {
 	case second >= minutes:
-		return second - second%minute
+		width = minute
 	case second >= tens:
-		return second - second%tenMinutes
+		width = tenMinutes
 	}
-	return second - second%day
+	return uint32(second - second%width) //nolint:gosec // see cell
 }
 
 // join makes the cells as wide as the clock asks for and drops the oldest. The
@@ -90,13 +97,13 @@ func (s *series) join(clock int64, keep time.Duration) {
 		return
 	}
 	s.tick = tick
-	minutes, tens, oldest := edges(tick, keep)
+	minutes, tens, oldest := s.edges(keep)
 	joined := s.cells[:0]
 	for _, c := range s.cells {
-		if c.start < oldest {
+		if int64(c.start) < oldest {
 			continue
 		}
-		c.start = startOf(c.start, minutes, tens)
+		c.start = startOf(int64(c.start), minutes, tens)
 		if n := len(joined); n > 0 && joined[n-1].start == c.start {
 			joined[n-1].merge(c)
 			continue
@@ -107,19 +114,19 @@ func (s *series) join(clock int64, keep time.Duration) {
 }
 
 func (c *cell) merge(d cell) {
-	c.n += d.n
+	c.n += min(d.n, math.MaxUint32-c.n)
 	c.first, c.last = earlier(c.first, d.first), later(c.last, d.last)
 }
 
 // add counts n lines, of which m is one that matters for order.
 func (s *series) add(m mark, n, clock int64, keep time.Duration) {
 	s.join(clock, keep)
-	minutes, tens, oldest := edges(s.tick, keep)
+	minutes, tens, oldest := s.edges(keep)
 	second := secondOf(m)
-	if second < oldest {
+	if second < max(oldest, 0) {
 		return
 	}
-	c := cell{start: startOf(second, minutes, tens), n: n, first: m, last: m}
+	c := cell{start: startOf(second, minutes, tens), n: uint32(min(n, math.MaxUint32)), first: m, last: m} //nolint:gosec // n counts lines
 	i := len(s.cells)
 	for i > 0 && s.cells[i-1].start > c.start {
 		i--
@@ -150,7 +157,7 @@ func (s *series) last() mark {
 // since counts the lines from a second on, whole cells.
 func (s *series) since(second int64) (n int64) {
 	for i := len(s.cells) - 1; i >= 0 && secondOf(s.cells[i].last) >= second; i-- {
-		n += s.cells[i].n
+		n += int64(s.cells[i].n)
 	}
 	return n
 }
@@ -199,14 +206,14 @@ func (s *series) spell(good *series, flap, silence, slack time.Duration) (spell,
 	if i < 0 {
 		return spell{}, false
 	}
-	sp := spell{last: s.cells[i].last, n: s.cells[i].n}
+	sp := spell{last: s.cells[i].last, n: int64(s.cells[i].n)}
 	for ; i > 0; i-- {
 		from, to := secondOf(s.cells[i-1].last), secondOf(s.cells[i].first)
 		gap := time.Duration(to-from) * time.Second
 		if gap > silence || gap > flap && good.within(from+seconds(slack), to-seconds(slack)) {
 			break
 		}
-		sp.n += s.cells[i-1].n
+		sp.n += int64(s.cells[i-1].n)
 	}
 	sp.first = s.cells[i].first
 	sp.end = good.after(secondOf(sp.last) + seconds(slack))
@@ -222,7 +229,7 @@ func (s *series) within(from, to int64) bool {
 }
 
 func (s *series) clone() series {
-	return series{cells: slices.Clone(s.cells), tick: s.tick}
+	return series{cells: slices.Clone(s.cells), tick: s.tick, coarse: s.coarse}
 }
 
 // A quote is a line kept to be shown.
