@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -82,9 +84,17 @@ func (d *daemon) checkAWS(ctx context.Context) error {
 // url is the address to open.
 func (d *daemon) url() string { return "http://" + d.listener.Addr().String() }
 
+// thrift is the garbage collector's percentage where GOGC does not set it. What
+// stays is small and what passes through is not: memory matters more here than
+// the few percent of a core.
+const thrift = 50
+
 // run serves and follows until ctx ends, then closes everything in reverse
 // order. It returns nil unless a part failed.
 func (d *daemon) run(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(thrift)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {

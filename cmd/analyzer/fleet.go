@@ -31,9 +31,15 @@ type fleet struct {
 	rows  int                 // of a query; 0: the default
 	saved func(*authlog.Page) // told of each page; nil: nobody
 
-	mu     sync.Mutex
-	limits map[string]*source.Limits // by account and region, as far as known
+	mu      sync.Mutex
+	limits  map[string]*source.Limits // by account and region, as far as known
+	answers *source.Answers           // of all
 }
+
+// answersAtOnce is how many answers of queries, each of ten thousand lines at
+// most, are worked on at a time: enough for all cores, and the bound of memory
+// while a fleet catches up.
+const answersAtOnce = 4
 
 // follow reads one source until ctx ends. While it cannot be told which
 // regions to read, it is asked for again and named in the health; the other
@@ -120,14 +126,14 @@ func (f *fleet) source(ctx context.Context, s *config.Source, region string) (*s
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.limits == nil {
-		f.limits = map[string]*source.Limits{}
+		f.limits, f.answers = map[string]*source.Limits{}, source.NewAnswers(answersAtOnce)
 	}
 	// The role's account is in its ARN; the chain's own is one more.
 	key := accountOf(s.RoleARN) + "/" + awscfg.Region
 	if f.limits[key] == nil {
 		f.limits[key] = source.NewLimits(sc)
 	}
-	sc.Limits = f.limits[key]
+	sc.Limits, sc.Answers = f.limits[key], f.answers
 	return source.New(awscfg, sc, f.meter, f.log), name, nil
 }
 

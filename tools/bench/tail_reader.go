@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
+	"github.com/eks-authlog/eks-authlog/internal/source"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
 
@@ -51,14 +53,17 @@ func (task *fleetTask) read(ctx context.Context, st *store.SQLite, orders *json.
 	var lines atomic.Int64
 	tc := tailConfig(task.Past)
 	tc.Saved = func(p *authlog.Page) { lines.Add(int64(len(p.Lines))) }
-	m := newMetrics()
+	m, sc := newMetrics(), sourceConfig()
+	// As the daemon has it.
+	sc.Answers = source.NewAnswers(4)
+	debug.SetGCPercent(50)
 	var tails []*pipeline.Tail
 	for _, s := range task.Shards {
 		cfg := aws.Config{
 			Region: s.Region, BaseEndpoint: aws.String(task.URL),
 			Credentials: credentials.NewStaticCredentialsProvider(s.Key, s.Secret, ""),
 		}
-		tails = append(tails, newTail(cfg, sourceConfig(), tc, st, m))
+		tails = append(tails, newTail(cfg, sc, tc, st, m))
 	}
 	for {
 		var order int
