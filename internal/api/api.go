@@ -7,6 +7,12 @@
 // Such text leaves only as a JSON string, escaped for HTML too, and never in a
 // header, a label or a page. A failure leaves as a problem document of RFC 9457
 // without our internals; the log has the cause.
+//
+// A caller learns of the clusters that his token may see and of no others: one
+// outside is answered as one that does not exist. Config.Store is such a part of
+// the store in every handler, as long as it is asked with the request's context;
+// what comes from elsewhere is shown where visible says so. A context that
+// belongs to no request sees nothing.
 package api
 
 import (
@@ -60,12 +66,14 @@ type Health interface {
 type Config struct {
 	Store      Store
 	Health     Health
+	Callers    Callers               // nil: no token is asked for
 	Facts      Facts                 // nil: nothing is known but by the log
 	Explainer  Explainer             // nil: POST /explain is refused
 	Gatherer   prometheus.Gatherer   // what /metrics shows
 	Registerer prometheus.Registerer // where the metrics of the requests go; nil: nowhere
 	Log        zerolog.Logger
 	Version    string           // shown on the landing page
+	Ending     <-chan struct{}  // closed when the service begins to end, and what streams must end too; nil: never
 	Now        func() time.Time // nil: time.Now
 }
 
@@ -75,14 +83,30 @@ func New(cfg Config) *chi.Mux {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Store = scoped{cfg.Store} // no handler sees more than its caller may
 	r := chi.NewRouter()
-	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic, limitTime)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })
-	r.MethodNotAllowed(methodNotAllowed)
+	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic, limitTime, identify(cfg.Callers))
+	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
+	r.MethodNotAllowed(admit(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
 
-	get(r, "/", landing(cfg.Version))
+	get(r, "/-/healthy", healthy) // probes show no token
+	get(r, "/-/ready", ready(cfg.Health))
+	get(r.With(forAll), "/metrics", scrape(cfg.Gatherer, cfg.Log))
+	r.Group(func(r chi.Router) {
+		r.Use(admit)
+		findings(r, &cfg)
+		catalogues(r)
+		get(r, "/", landing(cfg.Version))
+		get(r, "/openapi.json", answer(openAPIJSON()))
+		get(r, "/openapi.yaml", answer(openAPIYAML))
+	})
+	return r
+}
+
+// findings are the routes that tell of clusters.
+func findings(r chi.Router, cfg *Config) {
 	get(r, "/clusters", answer(listClusters(cfg.Store, cfg.Now)))
-	get(r, "/clusters/{name}", answer(showCluster(&cfg), param{name: "account"}, param{name: "region"}))
+	get(r, "/clusters/{name}", answer(showCluster(cfg), param{name: "account"}, param{name: "region"}))
 	get(r, "/clusters/{name}/denials", answer(listDenials(cfg.Store, cfg.Now), denialParams()...))
 	get(r, "/clusters/{name}/lockouts", answer(listLockoutsOf(cfg.Store, cfg.Now), lockoutParams()...))
 	get(r, "/clusters/{name}/principals", answer(listPrincipals(cfg.Store, cfg.Now), principalParams()...))
@@ -90,18 +114,16 @@ func New(cfg Config) *chi.Mux {
 	get(r, "/diagnoses", answer(listDiagnoses(cfg.Store), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
-	r.Post("/explain", explain(&cfg))
+	r.Post("/explain", explain(cfg))
+}
+
+// catalogues are the routes that are the same for everyone.
+func catalogues(r chi.Router) {
 	get(r, "/catalogue/diagnoses", answer(listCatalogue()))
 	get(r, "/catalogue/diagnoses/{code}", answer(showCatalogueEntry))
 	get(r, "/reasons", answer(listReasons()))
 	get(r, "/reasons/{code}", answer(showReason))
 	get(r, "/problems/{type}", answer(showProblemType))
-	get(r, "/openapi.json", answer(openAPIJSON()))
-	get(r, "/openapi.yaml", answer(openAPIYAML))
-	get(r, "/-/healthy", healthy)
-	get(r, "/-/ready", ready(cfg.Health))
-	get(r, "/metrics", scrape(cfg.Gatherer, cfg.Log))
-	return r
 }
 
 // get adds a route that is only read: GET, and HEAD with the same headers.

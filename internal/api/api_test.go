@@ -57,6 +57,7 @@ func (f *fake) Denials(ctx context.Context, q authlog.DenialFilter) ([]authlog.D
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	q.Scope = unlessAll(q.Scope)
 	f.asked = append(f.asked, q)
 	return f.denials[:min(len(f.denials), q.Limit)], f.err
 }
@@ -68,6 +69,7 @@ func (f *fake) Cursors(context.Context, []authlog.Cluster) ([]authlog.Cursor, er
 func (f *fake) Diagnoses(_ context.Context, q authlog.DiagnosisFilter) ([]authlog.Diagnosis, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	q.Scope = unlessAll(q.Scope)
 	f.wanted = append(f.wanted, q)
 	return f.diagnoses[:min(len(f.diagnoses), q.Limit)], f.err
 }
@@ -83,6 +85,14 @@ func (f *fake) Diagnosis(_ context.Context, id string) (authlog.Diagnosis, error
 
 func (f *fake) Principals(_ context.Context, q authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error) {
 	return f.principals[:min(len(f.principals), q.Limit)], f.err
+}
+
+// unlessAll keeps a scope only where it leaves something out.
+func unlessAll(s *authlog.Scope) *authlog.Scope {
+	if s != nil && s.All() {
+		return nil
+	}
+	return s
 }
 
 func (f *fake) Ready() (bool, []authlog.ShardStatus) { return f.ready, f.shards }

@@ -13,13 +13,17 @@ func healthy(w http.ResponseWriter, r *http.Request) {
 	reply(w, r, http.StatusOK, jsonDocument(healthyDoc{Healthy: true}))
 }
 
-// ready answers 200 or 503 with the state of every shard.
+// ready answers 200 or 503, and with the state of every shard to who may see
+// them all.
 func ready(health Health) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ok, shards := health.Ready()
 		status := http.StatusOK
 		if !ok {
 			status = http.StatusServiceUnavailable
+		}
+		if !callerOf(r.Context()).Scope.All() {
+			shards = nil
 		}
 		reply(w, r, status, jsonDocument(readyDoc{Ready: ok, Shards: wireShards(shards)}))
 	}

@@ -4,6 +4,7 @@ import "time"
 
 // A DenialFilter chooses stored denials. Zero fields choose all.
 type DenialFilter struct {
+	Scope     *Scope // only clusters it sees; nil: all
 	Cluster   string // name
 	Account   string
 	Region    string
@@ -37,6 +38,7 @@ type ShardStatus struct {
 
 // A DiagnosisFilter chooses stored diagnoses. Zero fields choose all.
 type DiagnosisFilter struct {
+	Scope      *Scope // only of clusters it sees; nil: all
 	State      DiagnosisState
 	Severities []Severity // any of them
 	Codes      []string   // any of them
@@ -78,6 +80,7 @@ type DenialSpan struct {
 // A PrincipalFilter chooses what is summed up of principals. Zero fields choose
 // all.
 type PrincipalFilter struct {
+	Scope   *Scope // only on clusters it sees; nil: all
 	Cluster string // name
 	Account string // of the cluster
 	Region  string // of the cluster

@@ -73,6 +73,8 @@ func testStore(t *testing.T, newPlace func(t *testing.T) (open func() tested)) {
 		"TellsChangesInOrderOfSaving":  suite.tellsChangesInTheOrderOfSaving,
 		"GoesOnAfterAnyChange":         suite.goesOnAfterAnyChange,
 		"GivesNoPlaceTwice":            suite.givesNoPlaceTwice,
+		"ShowsOnlyWhatTheScopeSees":    suite.showsOnlyWhatTheScopeSees,
+		"PagesAreFullInAScope":         suite.pagesAreFullInAScope,
 	} {
 		t.Run(name, func(t *testing.T) { test(suite{t, newPlace(t)}) })
 	}

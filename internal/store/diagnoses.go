@@ -57,8 +57,12 @@ func (s *SQLite) Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]au
 	if f.Limit < 1 {
 		return nil, errors.New("list diagnoses: the limit must be positive")
 	}
-	query, args := diagnosesQuery(f)
-	found, err := s.diagnoses(ctx, query, args...)
+	where, clusters, err := s.inClusters(ctx, "d.cluster", f.Cluster, f.Account, f.Region, f.Scope)
+	var found []authlog.Diagnosis
+	if err == nil {
+		query, args := diagnosesQuery(f, where)
+		found, err = s.diagnoses(ctx, query, append(clusters, args...)...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list diagnoses: %w", s.explain(err))
 	}
@@ -78,8 +82,9 @@ func (s *SQLite) Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, e
 	return found[0], nil
 }
 
-func diagnosesQuery(f authlog.DiagnosisFilter) (query string, args []any) {
-	parts := []string{"1"}
+// diagnosesQuery has the values of where before its own.
+func diagnosesQuery(f authlog.DiagnosisFilter, where string) (query string, args []any) {
+	parts := []string{where}
 	add := func(part string, values ...any) {
 		parts = append(parts, part)
 		args = append(args, values...)
@@ -99,9 +104,6 @@ func diagnosesQuery(f authlog.DiagnosisFilter) (query string, args []any) {
 	}
 	if f.TopOnly {
 		add("d.parent = ''")
-	}
-	if part, values := clusterWhere(f.Cluster, f.Account, f.Region); part != "" {
-		add("d.cluster IN (SELECT id FROM cluster WHERE "+part+")", values...)
 	}
 	if f.After != (authlog.DiagnosisPlace{}) {
 		add("(d.last_seen, d.id) < (?, ?)", f.After.LastSeen.UnixMilli(), f.After.ID)

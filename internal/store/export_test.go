@@ -14,7 +14,11 @@ const (
 	PruneGrantHours = pruneGrantHours
 )
 
-func DiagnosesQuery(f authlog.DiagnosisFilter) (query string, args []any) { return diagnosesQuery(f) }
+func DiagnosesQuery(f authlog.DiagnosisFilter) (query string, args []any) {
+	where, clusters := inClustersOf("d.cluster", f.Cluster, f.Account, f.Region)
+	query, args = diagnosesQuery(f, where)
+	return query, append(clusters, args...)
+}
 
 // LimitPages lets the file grow to so many pages only.
 func (s *SQLite) LimitPages(ctx context.Context, pages int) error {

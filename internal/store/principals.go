@@ -38,7 +38,12 @@ type principalKey struct{ cluster, principal int64 }
 func (s *SQLite) principalPage(ctx context.Context, f authlog.PrincipalFilter) (
 	found []authlog.PrincipalSummary, keys []principalKey, err error,
 ) {
+	inClusters, clusters, err := s.inClusters(ctx, "s.cluster", f.Cluster, f.Account, f.Region, f.Scope)
+	if err != nil {
+		return nil, nil, err
+	}
 	where, having, args := principalsWhere(f)
+	where, args = inClusters+" AND "+where, append(clusters, args...)
 	rows, err := s.r.QueryContext(ctx, `
 		SELECT s.cluster, s.principal, c.name, c.account, c.region, arn.text, count(*),
 			min(s.first) FILTER (WHERE s.granted), max(s.last) FILTER (WHERE s.granted), ifnull(sum(s.n) FILTER (WHERE s.granted), 0),
@@ -63,10 +68,6 @@ func (s *SQLite) principalPage(ctx context.Context, f authlog.PrincipalFilter) (
 
 func principalsWhere(f authlog.PrincipalFilter) (where, having string, args []any) {
 	parts := []string{"arn.text <> ''"}
-	if part, values := clusterWhere(f.Cluster, f.Account, f.Region); part != "" {
-		parts = append(parts, "s.cluster IN (SELECT id FROM cluster WHERE "+part+")")
-		args = append(args, values...)
-	}
 	if f.ARN != "" {
 		parts = append(parts, "s.principal = (SELECT id FROM word WHERE text = ?)")
 		args = append(args, f.ARN)
@@ -81,19 +82,6 @@ func principalsWhere(f authlog.PrincipalFilter) (where, having string, args []an
 		args = append(args, ms, ms, a.Cluster.Name, a.Cluster.Account, a.Cluster.Region, a.ARN)
 	}
 	return strings.Join(parts, " AND "), strings.Join(sums, " AND "), args
-}
-
-// clusterWhere is the condition on the columns of the table cluster; "" if
-// none is named.
-func clusterWhere(name, account, region string) (where string, args []any) {
-	var parts []string
-	for _, p := range [...]struct{ column, value string }{{"name", name}, {"account", account}, {"region", region}} {
-		if p.value != "" {
-			parts = append(parts, p.column+" = ?")
-			args = append(args, p.value)
-		}
-	}
-	return strings.Join(parts, " AND "), args
 }
 
 // pageOf is a table of the keys, and their numbers, for a query to join.

@@ -51,9 +51,9 @@ func (s *SQLite) ranges(ctx context.Context, f authlog.DenialFilter) ([]scan, er
 // choose looks up what the filter names; ok is false if some of it is not
 // known, so that no denial can match.
 func (s *SQLite) choose(ctx context.Context, f authlog.DenialFilter) (c choice, ok bool, err error) {
-	c = choice{everywhere: f.Cluster+f.Account+f.Region == "", anyReason: len(f.Reasons) == 0, anyone: f.Principal == ""}
+	c = choice{everywhere: f.Cluster+f.Account+f.Region == "" && seesAll(f.Scope), anyReason: len(f.Reasons) == 0, anyone: f.Principal == ""}
 	if !c.everywhere {
-		if c.clusters, err = s.clusterIDs(ctx, f); err != nil || len(c.clusters) == 0 {
+		if c.clusters, err = s.clusterIDs(ctx, f.Cluster, f.Account, f.Region, f.Scope); err != nil || len(c.clusters) == 0 {
 			return c, false, err
 		}
 	}
@@ -111,11 +111,6 @@ func (c choice) where() (where string, args []any) {
 		args = append(args, c.principal)
 	}
 	return strings.Join(parts, " AND "), args
-}
-
-func (s *SQLite) clusterIDs(ctx context.Context, f authlog.DenialFilter) ([]int64, error) {
-	where, args := clusterWhere(f.Cluster, f.Account, f.Region)
-	return s.ids(ctx, "SELECT id FROM cluster WHERE "+where, args)
 }
 
 func (s *SQLite) wordIDs(ctx context.Context, texts []string) ([]int64, error) {
