@@ -1,8 +1,8 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/eks-authlog/eks-authlog/internal/awssim"
+	"github.com/eks-authlog/eks-authlog/internal/client"
 )
 
 // A child is the daemon as a process of its own.
@@ -114,6 +115,16 @@ func (c *child) get(ctx context.Context, path string) ([]byte, int, error) {
 	return body, resp.StatusCode, err
 }
 
+// api asks the daemon as any program would.
+func (c *child) api(t *testing.T) *client.ClientWithResponses {
+	t.Helper()
+	api, err := client.NewClientWithResponses(c.url, client.WithHTTPClient(&http.Client{Timeout: 10 * time.Second}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api
+}
+
 func (c *child) ready(t *testing.T) bool {
 	t.Helper()
 	select {
@@ -121,48 +132,38 @@ func (c *child) ready(t *testing.T) bool {
 		t.Fatalf("the daemon ended: %v\n%s", err, c.stderr)
 	default:
 	}
-	_, status, err := c.get(t.Context(), "/-/ready")
-	return err == nil && status == http.StatusOK
+	res, err := c.api(t).GetReadyWithResponse(t.Context())
+	return err == nil && res.JSON200 != nil && res.JSON200.Ready
 }
 
-// denials pages through all denials of a cluster and counts each error text.
+// denials pages through all denials of a cluster and counts those of each ARN.
 func (c *child) denials(t *testing.T, cluster string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
-	path := "/clusters/" + cluster + "/denials?limit=1000"
-	for next := ""; ; {
-		body, status, err := c.get(t.Context(), path+next)
-		if err != nil || status != http.StatusOK {
-			t.Fatalf("status %d, %v: %s", status, err, body)
+	params := client.ListDenialsParams{Limit: new(1000)}
+	for {
+		res, err := c.api(t).ListDenialsWithResponse(t.Context(), cluster, &params)
+		if err != nil || res.JSON200 == nil {
+			t.Fatalf("%v: %s", err, res.Body)
 		}
-		var page struct {
-			Denials []struct {
-				Principal struct{ ARN string } `json:"principal"`
-			} `json:"denials"`
-			Next string `json:"next"`
-		}
-		if err := json.Unmarshal(body, &page); err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range page.Denials {
+		for _, d := range res.JSON200.Denials {
 			found[d.Principal.ARN]++
 		}
-		if page.Next == "" {
+		if params.Next = res.JSON200.Next; params.Next == nil {
 			return found
 		}
-		next = "&next=" + page.Next
 	}
 }
 
 // counter adds up the series of a counter.
 func (c *child) counter(t *testing.T, name string) int {
 	t.Helper()
-	body, _, err := c.get(t.Context(), "/metrics")
+	res, err := c.api(t).GetMetricsWithResponse(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(string(body)))
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(res.Body))
 	if err != nil {
 		t.Fatal(err)
 	}

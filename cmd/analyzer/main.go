@@ -37,6 +37,7 @@ type cli struct {
 	Backfill backfillCmd `cmd:"" help:"Read history that was never read before, oldest first."`
 	Classify classifyCmd `cmd:"" help:"Classify log lines from files or a pipe, without AWS."`
 	Explain  explainCmd  `cmd:"" help:"Answer pasted lines and error messages: who is out, why, and what lets them in."`
+	Get      getCmd      `cmd:"" help:"Ask a running daemon, and print what it found."`
 	Lint     lintCmd     `cmd:"" help:"Find what is wrong with an access configuration."`
 	Check    checkCmd    `cmd:"" help:"Check files before they are used."`
 

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/client"
+)
+
+type getCmd struct {
+	Clusters   getClustersCmd   `cmd:"" help:"The clusters, and whether anybody is refused."`
+	Denials    getDenialsCmd    `cmd:"" help:"Refused requests of a cluster, newest first."`
+	Lockouts   getLockoutsCmd   `cmd:"" help:"Who is locked out, of which cluster, and why."`
+	Principals getPrincipalsCmd `cmd:"" help:"Who came to a cluster, and was granted or denied."`
+}
+
+// Help says what becomes of the log's text.
+func (c *getCmd) Help() string {
+	return `Asks a running daemon. Text of the log is chosen by whoever called a Kubernetes API server:
+control characters and the like leave escaped, in every form of output, so that they do nothing to
+a terminal.
+
+  analyzer get lockouts --watch
+  analyzer get denials prod --since=1h --filter='principal=~".*deploy.*"' --output=csv`
+}
+
+// getFlags are those that all of "get" takes.
+type getFlags struct {
+	Server    string        `help:"Where the daemon serves." default:"http://127.0.0.1:8484" env:"EKS_AUTHLOG_SERVER" placeholder:"URL"`
+	TokenFile string        `name:"token-file" help:"File that holds a bearer token. Without it the token may stand in the variable EKS_AUTHLOG_TOKEN." env:"EKS_AUTHLOG_TOKEN_FILE" placeholder:"FILE"`
+	CAFile    string        `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`
+	Output    string        `help:"Form of output: ${enum}." enum:"table,json,yaml,csv" default:"table" short:"o"`
+	Limit     int           `help:"At most this many rows; 0 is all there are." default:"100"`
+	Watch     bool          `help:"Go on, and print each row that is new or has changed." short:"w"`
+	Interval  time.Duration `help:"How often --watch asks." default:"5s"`
+}
+
+// whichFlags tell clusters of one name apart.
+type whichFlags struct {
+	Account string `help:"Account of the cluster." placeholder:"ID"`
+	Region  string `help:"Region of the cluster." placeholder:"REGION"`
+}
+
+type getClustersCmd struct {
+	getFlags `embed:""`
+}
+
+// Run prints the clusters.
+func (c *getClustersCmd) Run(ctx context.Context, r *run) error {
+	return c.get(ctx, r, func(ask *asker) *list { return ask.clusters() })
+}
+
+type getDenialsCmd struct {
+	Cluster string   `arg:"" help:"Name of the cluster."`
+	Since   string   `help:"For how long back, such as 15m, 24h or 7d." placeholder:"DURATION"`
+	Filter  []string `help:"Matcher in Alertmanager's syntax, such as reason=\"token_expired\"; repeatable, all must hold." placeholder:"MATCHER" sep:"none"`
+
+	whichFlags `embed:""`
+	getFlags   `embed:""`
+}
+
+// Run prints denials.
+func (c *getDenialsCmd) Run(ctx context.Context, r *run) error {
+	params := client.ListDenialsParams{
+		Since: given(c.Since), Filter: c.Filter, Account: given(c.Account), Region: given(c.Region),
+	}
+	return c.get(ctx, r, func(ask *asker) *list { return ask.denials(c.Cluster, params) })
+}
+
+type getLockoutsCmd struct {
+	Cluster string `arg:"" optional:"" help:"Name of the cluster; without it, of all."`
+	State   string `help:"Whether it still holds: ${enum}." enum:"open,resolved,all" default:"open"`
+
+	whichFlags `embed:""`
+	getFlags   `embed:""`
+}
+
+// Run prints lockouts.
+func (c *getLockoutsCmd) Run(ctx context.Context, r *run) error {
+	params := client.ListLockoutsParams{
+		State: new(client.ListLockoutsParamsState(c.State)), Account: given(c.Account), Region: given(c.Region),
+	}
+	return c.get(ctx, r, func(ask *asker) *list { return ask.lockouts(c.Cluster, params) })
+}
+
+type getPrincipalsCmd struct {
+	Cluster string `arg:"" help:"Name of the cluster."`
+	Denied  bool   `help:"Only those that were denied."`
+
+	whichFlags `embed:""`
+	getFlags   `embed:""`
+}
+
+// Run prints principals.
+func (c *getPrincipalsCmd) Run(ctx context.Context, r *run) error {
+	params := client.ListPrincipalsParams{Account: given(c.Account), Region: given(c.Region)}
+	if c.Denied {
+		params.Denied = new(client.ListPrincipalsParamsDeniedTrue)
+	}
+	return c.get(ctx, r, func(ask *asker) *list { return ask.principals(c.Cluster, params) })
+}
+
+// get prints the list that choose makes, once or until ctx ends.
+func (f *getFlags) get(ctx context.Context, r *run, choose func(*asker) *list) error {
+	ask, err := f.asker(r)
+	if err != nil {
+		return err
+	}
+	l := choose(ask)
+	out := newPrinter(f.Output, l, r.stdout, time.Now)
+	if f.Watch {
+		return f.watch(ctx, l, out)
+	}
+	rows, err := l.rows(ctx, f.Limit)
+	if err != nil {
+		return err
+	}
+	return out.whole(rows)
+}
+
+// given is nil for a flag that was not.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
