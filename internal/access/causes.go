@@ -32,18 +32,19 @@ func (r *Reader) Explain(ctx context.Context, name string, p authlog.Principal, 
 	if err != nil {
 		return nil, err
 	}
-	if at.IsZero() {
-		at = time.Now()
-	}
-	q := &question{a: a, p: p, at: at, out: &authlog.AccessVerdict{ARN: p.ARN, Causes: []authlog.Cause{}}}
-	q.auth = r.cluster(name).auth.snapshot(a)
+	return r.explain(ctx, a, p, at), nil
+}
+
+// explain is Explain on what was read.
+func (r *Reader) explain(ctx context.Context, a *authlog.Access, p authlog.Principal, at time.Time) *authlog.AccessVerdict {
+	q := &question{a: a, p: p, at: at}
+	q.auth = r.cluster(a.Cluster.Name).auth.snapshot(a)
 	if r.cfg.IAM {
 		// Errors are named by the next Access.
 		q.who, _ = r.iam.find(ctx, p.ARN)
 		q.roles, _ = r.iam.ssoRoles(ctx)
 	}
-	q.answer()
-	return q.out, nil
+	return q.ask()
 }
 
 // question is one principal and all that is known.
@@ -55,6 +56,16 @@ type question struct {
 	who   person
 	roles []person // of IAM Identity Center
 	out   *authlog.AccessVerdict
+}
+
+// ask answers the question; without a time it is about now.
+func (q *question) ask() *authlog.AccessVerdict {
+	if q.at.IsZero() {
+		q.at = time.Now()
+	}
+	q.out = &authlog.AccessVerdict{ARN: q.p.ARN, Causes: []authlog.Cause{}}
+	q.answer()
+	return q.out
 }
 
 func (q *question) cause(c authlog.Cause) { q.out.Causes = append(q.out.Causes, c) }

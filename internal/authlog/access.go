@@ -1,6 +1,9 @@
 package authlog
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Access is what a cluster allows, as far as its own configuration could be
 // read. Its JSON is part of the API.
@@ -42,7 +45,16 @@ type Access struct {
 
 // Facts is the part of it that a diagnosis takes.
 func (a *Access) Facts() ClusterFacts {
-	return ClusterFacts{Status: a.Status, Mode: a.Mode, RoleARN: a.RoleARN, Logging: a.Logging, Creator: a.Creator}
+	f := ClusterFacts{Status: a.Status, Mode: a.Mode, RoleARN: a.RoleARN, Logging: a.Logging, Creator: a.Creator}
+	for _, m := range a.Missing {
+		f.Missing = append(f.Missing, m.Action)
+	}
+	for _, b := range a.Broken {
+		if b.Severity == "error" && strings.HasPrefix(b.Where, "aws-auth") {
+			f.Broken = append(f.Broken, b)
+		}
+	}
+	return f
 }
 
 // An AccessEntry is what EKS shows of one access entry.
@@ -100,6 +112,13 @@ type AccessFault struct {
 	Message   string `json:"message"`
 	Effect    string `json:"effect"`
 	Corrected string `json:"corrected,omitempty"` // what to write instead
+}
+
+// Asked is a principal that a cluster keeps out, to be looked up in its
+// configuration.
+type Asked struct {
+	Principal Principal
+	Denied    time.Time // when last
 }
 
 // A Cause is why a cluster does not map a principal.

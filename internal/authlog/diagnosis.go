@@ -33,6 +33,11 @@ type Diagnosis struct {
 
 	Evidence []Evidence `json:"evidence"`  // in the order of time
 	RuledOut []RuledOut `json:"ruled_out"` // what it could have been
+	// Configuration is what the cluster's own configuration says of the one
+	// principal that it is about; nil where that is not known.
+	Configuration *AccessVerdict `json:"configuration,omitempty"`
+	// Broken is what is wrong with aws-auth now, of diagnoses of aws-auth.
+	Broken []AccessFault `json:"broken,omitempty"`
 	// WouldConfirm are commands that only read; their answers settle what the
 	// log leaves open.
 	WouldConfirm []Step   `json:"would_confirm"`
@@ -126,8 +131,11 @@ type Evidence struct {
 	Line string    `json:"line,omitempty"` // its ID; "" for what is not kept by line, such as old grants
 	Time time.Time `json:"time"`
 	What string    `json:"what"`          // what it shows
-	Raw  string    `json:"raw,omitempty"` // the very bytes; "" when only the id was kept
-	Cut  bool      `json:"cut,omitempty"` // Raw is only the beginning
+	Raw  string    `json:"raw,omitempty"` // the line, bytes that are no UTF-8 replaced; "" when only the id was kept
+	// RawBase64 is the very bytes of Raw, in base64 in JSON; nil where Raw has
+	// them already.
+	RawBase64 []byte `json:"raw_base64,omitempty"`
+	Cut       bool   `json:"cut,omitempty"` // Raw is only the beginning
 }
 
 // RuledOut is what a diagnosis might have been taken for.
@@ -214,6 +222,14 @@ type ClusterFacts struct {
 	OptIn     Answer   // whether its region must be opted in to; zero: by the region
 	Trusted   []string // accounts, besides the cluster's own, whose principals may be let in
 	Creator   Creator
+
+	// Principals is what the configuration says of principals that were denied,
+	// by canonical ARN.
+	Principals map[string]AccessVerdict
+	// Broken is what is wrong with aws-auth, worst first.
+	Broken []AccessFault
+	// Missing are the permissions whose lack leaves something open.
+	Missing []string
 }
 
 // A Creator is the principal that created a cluster.

@@ -16,10 +16,12 @@ type Duration = model.Duration
 
 // Config is the whole configuration file.
 type Config struct {
-	Sources []Source `yaml:"sources"`
-	Tail    Tail     `yaml:"tail"`
-	Limits  Limits   `yaml:"limits"`
-	Storage Storage  `yaml:"storage"`
+	Sources  []Source `yaml:"sources"`
+	Tail     Tail     `yaml:"tail"`
+	Limits   Limits   `yaml:"limits"`
+	Access   Access   `yaml:"access"`
+	Diagnose Diagnose `yaml:"diagnose"`
+	Storage  Storage  `yaml:"storage"`
 }
 
 // A Source is one set of credentials and the regions to read with it.
@@ -139,6 +141,8 @@ func Default() *Config {
 			QueryTimeout:      Duration(5 * time.Minute),
 			PricePerGB:        0.005,
 		},
-		Storage: Storage{Retention: Duration(90 * 24 * time.Hour)},
+		Access:   defaultAccess(),
+		Diagnose: defaultDiagnose(),
+		Storage:  Storage{Retention: Duration(90 * 24 * time.Hour)},
 	}
 }

@@ -24,6 +24,8 @@ func validate(cfg *Config, d *decoder) {
 	}
 	validateTail(&cfg.Tail, d)
 	validateLimits(&cfg.Limits, d)
+	validateAccess(&cfg.Access, d)
+	validateDiagnose(&cfg.Diagnose, d)
 	d.atLeast("storage.retention", cfg.Storage.Retention, 24*time.Hour)
 }
 

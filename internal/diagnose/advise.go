@@ -70,7 +70,7 @@ func (v *verdict) advise(c *cluster, d *authlog.Diagnosis) {
 	}
 	d.WouldConfirm = a.confirm()
 	if remedies, ok := advice[v.code]; ok {
-		d.Remedies = remedies(a)
+		d.Remedies = a.byConfiguration(remedies(a))
 	}
 	for i := range d.Remedies {
 		d.Remedies[i].Set = unset(&d.Remedies[i])
@@ -105,11 +105,11 @@ func (a *adviser) confirm() []authlog.Step {
 	case "aws_auth_malformed", "aws_auth_deleted", "aws_auth_wiped":
 		return []authlog.Step{a.readAWSAuth(), a.readMode(), a.readAudit()}
 	case "mapping_lost", "never_mapped", "sso_role_rotated", "creator_without_access", "possible_wrong_profile":
-		return []authlog.Step{a.readMode(), a.readEntries(), a.readAWSAuth(), a.readMappings(), a.readAudit()}
+		return append([]authlog.Step{a.readMode(), a.readEntries(), a.readAWSAuth(), a.readMappings(), a.readAudit()}, a.askForMore()...)
 	case "role_recreated", "principal_renamed", "node_granted_as_non_node":
-		return []authlog.Step{a.readMode(), a.readEntries()}
+		return append([]authlog.Step{a.readMode(), a.readEntries()}, a.askForMore()...)
 	case "node_role_unmapped", "node_template_on_non_node":
-		return []authlog.Step{a.readMode(), a.readEntries(), a.readAWSAuth()}
+		return append([]authlog.Step{a.readMode(), a.readEntries(), a.readAWSAuth()}, a.askForMore()...)
 	case "node_role_swapped":
 		return []authlog.Step{a.readProfile()}
 	case "cluster_role_missing_ec2_permission":

@@ -39,6 +39,7 @@ type counts struct {
 	clock int64 // seconds since 1970; how far the log was read
 	since mark  // the oldest line
 	last  mark  // the newest line
+	off   mark  // when its log was first told to be off; zero: it is not
 }
 
 // The rings of a cluster.
@@ -76,6 +77,12 @@ func (c *cluster) begin(j *journal, clock int64) {
 	old := c.counts
 	j.remember(func() { c.counts = old })
 	c.clock = max(c.clock, clock)
+	switch {
+	case c.facts.Logging != authlog.No:
+		c.off = mark{}
+	case c.off == (mark{}):
+		c.off = markOf(authlog.ID{}, time.Unix(c.clock, 0).UTC())
+	}
 }
 
 // saw keeps from when to when the log is known.

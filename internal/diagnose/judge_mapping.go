@@ -78,6 +78,7 @@ func (b *bench) principals() {
 		}
 		if b.isForeign(v, p) {
 			v.code = "never_mapped"
+			b.consult(v, p)
 			foreign[p.account] = append(foreign[p.account], v)
 			continue
 		}
@@ -149,6 +150,7 @@ func (b *bench) primary(v *verdict, p *principal) {
 
 func (b *bench) renamed(v *verdict, p *principal) {
 	v.code, v.severity, v.confidence = "principal_renamed", authlog.SeverityWarning, authlog.ConfidenceCertain
+	b.consult(v, p)
 	if s := b.c.entryARNs[strings.ToLower(p.arn)]; s != nil {
 		for _, e := range s.newest(0)[:1] {
 			v.about.otherARN = e.key
@@ -162,13 +164,16 @@ func (b *bench) renamed(v *verdict, p *principal) {
 // holds wins.
 func (b *bench) unmapped(v *verdict, p *principal, sets map[string][]*principal) {
 	v.severity = authlog.SeverityWarning
+	b.consult(v, p)
 	switch {
 	case p.kind == authlog.PrincipalRoot:
 		v.code, v.confidence = "root_user_attempt", authlog.ConfidenceCertain
 	case b.recreated(v, p):
+	case b.staleEntry(v, p):
 	case b.isNode(v, p):
 		b.node(v, p)
 	case b.rotated(v, p, sets):
+	case b.rotatedEntry(v, p):
 	case b.isCreator(v, p):
 	case v.before != (mark{}):
 		b.lost(v, p)
@@ -176,6 +181,7 @@ func (b *bench) unmapped(v *verdict, p *principal, sets map[string][]*principal)
 	default:
 		b.never(v)
 	}
+	v.settleBy()
 	b.primary(v, p)
 }
 

@@ -298,6 +298,9 @@ func (b *bench) logs() {
 	switch {
 	case c.facts.Logging == authlog.No:
 		v.code = "logging_disabled"
+		if c.last == (mark{}) {
+			v.first, v.last = c.off, c.off
+		}
 	case c.last != (mark{}) && c.clock-secondOf(c.last) >= seconds(b.cfg.Gap) && (c.facts.Status == "" || c.facts.Status == "ACTIVE"):
 		v.code, v.confidence = "log_gap", authlog.ConfidenceMedium
 		if c.facts.Logging == authlog.Yes {

@@ -40,11 +40,12 @@ func (a *adviser) editAWSAuth(key, title string, edit authlog.Step) authlog.Reme
 		},
 		backup(),
 		edit,
-		{
-			Do:   "See to the roles of the nodes first; one item for each node role, without path.",
-			Text: yamlItem("rolearn", a.nodeRole(), "system:node:{{EC2PrivateDNSName}}", "system:bootstrappers", "system:nodes"),
-		},
 	}
+	steps = append(steps, a.faultSteps()...)
+	steps = append(steps, authlog.Step{
+		Do:   "See to the roles of the nodes first; one item for each node role, without path.",
+		Text: yamlItem("rolearn", a.nodeRole(), "system:node:{{EC2PrivateDNSName}}", "system:bootstrappers", "system:nodes"),
+	})
 	return authlog.Remedy{
 		Key: key, Title: title, Who: whoCluster, When: "somebody still gets in", Steps: steps,
 		Check: []authlog.Step{

@@ -26,6 +26,7 @@ func (c *cluster) render(cfg *Config, v *verdict) authlog.Diagnosis {
 		d.Children = append(d.Children, authlog.DiagnosisID(c.id, child.code, child.subject))
 	}
 	d.Summary = Plain(v.words(c))
+	d.Configuration, d.Broken = v.known, c.broken(v)
 	d.Resolution = v.resolution(c)
 	v.advise(c, &d)
 	return d
@@ -101,10 +102,14 @@ func (v *verdict) evidence() []authlog.Evidence {
 	}
 	out := make([]authlog.Evidence, 0, len(list))
 	for _, s := range list {
-		out = append(out, authlog.Evidence{
+		e := authlog.Evidence{
 			Line: lineOf(s.mark), Time: s.Time(), What: Plain(s.what),
 			Raw: authlog.Sanitize(s.raw), Cut: s.cut,
-		})
+		}
+		if e.Raw != s.raw {
+			e.RawBase64 = []byte(s.raw)
+		}
+		out = append(out, e)
 	}
 	return out
 }

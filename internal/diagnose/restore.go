@@ -57,6 +57,9 @@ func (m *Machine) Restore(id authlog.Cluster, h History) {
 	for i := range h.Diagnoses {
 		d := &h.Diagnoses[i]
 		c.out[d.ID] = stampOf(d)
+		if d.Code == "logging_disabled" && c.last == (mark{}) {
+			c.off = markOf(authlog.ID{}, d.FirstSeen)
+		}
 	}
 }
 

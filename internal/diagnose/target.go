@@ -119,15 +119,19 @@ func (c *cluster) subject(p *principal) subject {
 		path.Path = "/"
 	}
 	s.mapped.text = path.String()
+	if full := c.fullARN(&s); full != "" {
+		s.entry.text = full
+	}
 	return s
 }
 
 // isRole reports whether it is a role of a form that may stand in a command.
 func (s *subject) isRole() bool { return s.valid && s.arn.Type == "role" }
 
-// lookUp finds the whole ARN of a role. It runs in the role's account.
+// lookUp finds the whole ARN of a role that is not known. It runs in the role's
+// account.
 func (s *subject) lookUp(t *target) []authlog.Step {
-	if !s.isRole() {
+	if !s.isRole() || s.entry.known() {
 		return nil
 	}
 	do := "Look up the ARN with its path; the log has it without."

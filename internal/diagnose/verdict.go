@@ -26,6 +26,7 @@ type verdict struct {
 	parent   *verdict
 	children []*verdict
 	about    about
+	known    *authlog.AccessVerdict // what the cluster's configuration says; nil: nothing
 }
 
 // about is what the words of a verdict need besides.

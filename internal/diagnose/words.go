@@ -12,7 +12,7 @@ import (
 // words is the summary of a verdict: who, what, since when.
 func (v *verdict) words(c *cluster) string {
 	if say, ok := sentences[v.code]; ok {
-		return say(v, c)
+		return say(v, c) + v.configured()
 	}
 	return v.code
 }
@@ -82,6 +82,9 @@ var sentences = map[string]func(*verdict, *cluster) string{
 		return s + kindHint(v.affected[0].principal)
 	},
 	"role_recreated": func(v *verdict, _ *cluster) string {
+		if v.about.oldID == "" {
+			return fmt.Sprintf("%s has an access entry, but that of an earlier one of its name. Denied %s since %s.", v.subject, v.times(), v.when())
+		}
 		return fmt.Sprintf("%s was deleted and made anew: its unique id was %s and is %s now, which no access entry knows. Denied %s since %s.",
 			v.subject, v.about.oldID, v.about.newID, v.times(), v.when())
 	},
@@ -93,6 +96,10 @@ var sentences = map[string]func(*verdict, *cluster) string{
 		return s + fmt.Sprintf(". Denied %s since %s.", v.times(), v.when())
 	},
 	"sso_role_rotated": func(v *verdict, _ *cluster) string {
+		if v.about.variant == "configured" {
+			return fmt.Sprintf("IAM Identity Center made the role of the permission set %s anew: the cluster still names %s, not %s. Denied %s since %s.",
+				v.about.set, v.about.otherARN, v.subject, v.times(), v.when())
+		}
 		return fmt.Sprintf("IAM Identity Center made the role of the permission set %s anew: %s was let in, %s is not. Denied %s since %s.",
 			v.about.set, v.about.otherARN, v.subject, v.times(), v.when())
 	},

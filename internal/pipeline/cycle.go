@@ -20,7 +20,12 @@ func (t *Tail) Cycle(ctx context.Context) (behind bool) {
 		faults = append(faults, err)
 	} else {
 		faults = append(faults, t.discover(ctx)...)
+		t.learn()
 		faults = append(faults, t.runAll(ctx, plan(t.all(), t.src.Now(), &t.cfg))...)
+		if err := t.tell(ctx); err != nil {
+			faults = append(faults, err)
+		}
+		t.ask()
 	}
 	if ctx.Err() != nil {
 		return false

@@ -19,7 +19,7 @@ func (t *Tail) discover(ctx context.Context) (faults []error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("list log groups: %w", err))
 	} else {
-		t.drop(groups)
+		faults = append(faults, t.drop(ctx, groups)...)
 	}
 	if err == nil || len(groups) > 0 {
 		t.listed = now // what could not be listed is tried again when it is due
@@ -30,8 +30,9 @@ func (t *Tail) discover(ctx context.Context) (faults []error) {
 	return faults
 }
 
-// drop forgets the lanes of groups that are not listed any more.
-func (t *Tail) drop(listed []authlog.Group) {
+// drop forgets the lanes of groups that are not listed any more, and clusters
+// that EKS does not have either.
+func (t *Tail) drop(ctx context.Context, listed []authlog.Group) (faults []error) {
 	there := make(map[authlog.Cluster]bool, len(listed))
 	for _, g := range listed {
 		there[g.Cluster] = true
@@ -42,6 +43,20 @@ func (t *Tail) drop(listed []authlog.Group) {
 			delete(t.lanes, c)
 		}
 	}
+	if t.cfg.Access != nil {
+		for _, c := range t.cfg.Access.Clusters(t.shard) {
+			there[c] = true
+		}
+	}
+	for c := range t.lockouts.restored {
+		if there[c] {
+			continue
+		}
+		if err := t.forget(ctx, c); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return faults
 }
 
 // follow gives each group its lanes: those at work, those stored by an earlier

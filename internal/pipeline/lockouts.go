@@ -33,6 +33,7 @@ type openDiagnosis struct {
 	severity authlog.Severity
 	affected int
 	child    bool
+	who      []authlog.Asked
 }
 
 func newLockouts(cfg diagnose.Config, m *metrics.Lockouts) *lockouts {
@@ -85,7 +86,7 @@ func (l *lockouts) note(d *authlog.Diagnosis) {
 	before, known := open[d.ID]
 	delete(open, d.ID)
 	if d.State == authlog.DiagnosisOpen {
-		open[d.ID] = openDiagnosis{d.Code, d.Severity, d.AffectedTotal, d.Parent != ""}
+		open[d.ID] = openDiagnosis{d.Code, d.Severity, d.AffectedTotal, d.Parent != "", asked(d)}
 	}
 	l.showCode(d.Cluster, d.Code, d.Severity)
 	if known && before.severity != d.Severity {

@@ -72,6 +72,9 @@ type Config struct {
 	SweepInterval time.Duration // how much is swept at a time
 	// Budget makes the interval longer when too much is scanned; nil: never.
 	Budget *Budget
+	// Access tells what is known of the clusters besides their logs; nil:
+	// nothing.
+	Access Access
 	// Diagnose holds the thresholds of the diagnoses.
 	Diagnose diagnose.Config
 	// Saved is told of each page that was saved; nil: nobody.

@@ -20,16 +20,18 @@ const (
 
 // restore gives the diagnoses, once, what the store has of a cluster that an
 // earlier run has followed, so that they go on from there. main is nil for one
-// that is new.
+// whose log was never read: of it there can be diagnoses alone.
 func (t *Tail) restore(ctx context.Context, c authlog.Cluster, main *lane) error {
 	if t.lockouts.restored[c] {
 		return nil
 	}
+	var h diagnose.History
+	var err error
 	if main == nil {
-		t.lockouts.restored[c] = true
-		return nil
+		h.Diagnoses, err = t.openDiagnoses(ctx, c)
+	} else {
+		h, err = t.history(ctx, main.Cursor)
 	}
-	h, err := t.history(ctx, main.Cursor)
 	if err != nil {
 		return fmt.Errorf("restore the diagnoses of %s: %w", c.Name, err)
 	}
@@ -64,8 +66,12 @@ func (t *Tail) history(ctx context.Context, c authlog.Cursor) (h diagnose.Histor
 	if err != nil {
 		return h, err
 	}
-	h.Diagnoses, err = t.store.Diagnoses(ctx, authlog.DiagnosisFilter{
-		State: authlog.DiagnosisOpen, Cluster: in.Name, Account: in.Account, Region: in.Region, Limit: maxRestored,
-	})
+	h.Diagnoses, err = t.openDiagnoses(ctx, in)
 	return h, err
+}
+
+func (t *Tail) openDiagnoses(ctx context.Context, c authlog.Cluster) ([]authlog.Diagnosis, error) {
+	return t.store.Diagnoses(ctx, authlog.DiagnosisFilter{
+		State: authlog.DiagnosisOpen, Cluster: c.Name, Account: c.Account, Region: c.Region, Limit: maxRestored,
+	})
 }

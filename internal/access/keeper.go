@@ -1,0 +1,196 @@
+package access
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+// A Meter shows what is known of the clusters. Its methods are quick and safe
+// to share.
+type Meter interface {
+	// Read tells that a cluster was read, at which tier, and whether its
+	// authenticator log is on: yes, no, or "" where that is not known.
+	Read(name, account, region string, tier int, logging string)
+	// Gone tells that EKS does not have a cluster any more.
+	Gone(name, account, region string)
+	// Missing tells whether calls of an action are refused.
+	Missing(account, region, action string, missing bool)
+}
+
+// A Keeper keeps what the readers of any number of accounts and regions learn,
+// so that others can have it without waiting: what each cluster allows, and
+// what that says of the principals that somebody asks about. Its methods are
+// safe for concurrent use.
+type Keeper struct {
+	meter   Meter
+	trusted []string
+	log     zerolog.Logger
+
+	mu       sync.RWMutex
+	shards   map[authlog.Shard]*follower
+	clusters map[authlog.Cluster]*kept
+}
+
+// kept is what a Keeper has of one cluster. What the pointers lead to is never
+// changed.
+type kept struct {
+	access *authlog.Access // nil: not read yet
+	facts  authlog.ClusterFacts
+	listed bool // EKS has it
+	// followed says that somebody has asked about it.
+	followed bool
+
+	asked  map[string]authlog.Asked // by canonical ARN
+	fresh  []string                 // those that nobody looked at yet
+	looked time.Time                // zero: never
+	due    time.Time                // when to look again
+}
+
+// NewKeeper builds a Keeper of nothing. Trusted are accounts whose principals
+// may be let in, besides each cluster's own.
+func NewKeeper(trusted []string, m Meter, log zerolog.Logger) *Keeper {
+	return &Keeper{
+		meter: m, trusted: slices.Clone(trusted), log: log,
+		shards: map[authlog.Shard]*follower{}, clusters: map[authlog.Cluster]*kept{},
+	}
+}
+
+// Facts is what the diagnoses take of a cluster. The caller must not change
+// what it gets.
+func (k *Keeper) Facts(c authlog.Cluster) authlog.ClusterFacts {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if known := k.clusters[c]; known != nil && known.looked != (time.Time{}) {
+		return known.facts
+	}
+	return authlog.ClusterFacts{Trusted: k.trusted}
+}
+
+// Access is what was last read of a cluster, or nil. The caller must not change
+// it.
+func (k *Keeper) Access(c authlog.Cluster) *authlog.Access {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if known := k.clusters[c]; known != nil {
+		return known.access
+	}
+	return nil
+}
+
+// Clusters lists the clusters that EKS has in a shard, those without a log
+// among them; of the zero Shard it lists all.
+func (k *Keeper) Clusters(s authlog.Shard) []authlog.Cluster {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	var list []authlog.Cluster
+	for c, known := range k.clusters {
+		if known.listed && (s == (authlog.Shard{}) || s == shardOf(c)) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func shardOf(c authlog.Cluster) authlog.Shard {
+	return authlog.Shard{Account: c.Account, Region: c.Region}
+}
+
+// maxAsked is about how many principals of one cluster one may ask: each may
+// take a call to IAM.
+const maxAsked = 200
+
+// Ask says that somebody follows a cluster and which principals it keeps out
+// now; they replace those of before. A new one makes the cluster be read anew.
+// It never blocks; Facts has the answers when they are there.
+func (k *Keeper) Ask(c authlog.Cluster, who []authlog.Asked) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known, old := k.clusters[c]
+	if !old {
+		known = k.cluster(c)
+	}
+	known.followed = true
+	asked := make(map[string]authlog.Asked, len(who))
+	for _, a := range who[:min(len(who), maxAsked)] {
+		asked[a.Principal.ARN] = a
+		if _, ok := known.asked[a.Principal.ARN]; !ok {
+			known.fresh = append(known.fresh, a.Principal.ARN)
+		}
+	}
+	if old && maps.Equal(asked, known.asked) {
+		return
+	}
+	known.asked = asked
+	k.soon(c, known)
+}
+
+// gap is how long one cluster is left alone at least after it was looked at,
+// whatever the log says: whoever has AWS credentials can make it deny new
+// principals.
+const gap = 15 * time.Second
+
+// soon makes a cluster be looked at as soon as may be. k.mu is held.
+func (k *Keeper) soon(c authlog.Cluster, known *kept) {
+	if next := known.looked.Add(gap); next.Before(known.due) {
+		known.due = next
+	}
+	if f := k.shards[shardOf(c)]; f != nil {
+		f.nudge()
+	}
+}
+
+// cluster is that of the name, made where there is none. k.mu is held.
+func (k *Keeper) cluster(c authlog.Cluster) *kept {
+	known := k.clusters[c]
+	if known == nil {
+		known = &kept{}
+		k.clusters[c] = known
+	}
+	return known
+}
+
+// Follow keeps the clusters of one account and region current until ctx is
+// done: those that EKS lists and want chooses by name, and those that were
+// asked about. Config.TTL is how often each is read. It returns at once when
+// the account and region are followed already.
+func (k *Keeper) Follow(ctx context.Context, cfg Config, want func(cluster string) bool) error {
+	f := &follower{
+		k: k, shard: authlog.Shard{Account: cfg.Account, Region: cfg.AWS.Region}, ttl: cfg.ttl(), want: want,
+		wake: make(chan struct{}, 1), missing: map[string]bool{},
+	}
+	cfg.OnChange = f.changed
+	f.log = k.log.With().Str("shard", f.shard.String()).Logger()
+	f.r = New(cfg, f.log)
+	if !k.begin(f) {
+		return nil
+	}
+	defer k.end(f)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	watch.Go(func() { _ = f.r.Run(ctx) }) // it returns nil when ctx is done, and nothing else
+	f.run(ctx)
+	return nil
+}
+
+func (k *Keeper) begin(f *follower) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.shards[f.shard] != nil {
+		return false
+	}
+	k.shards[f.shard] = f
+	return true
+}
+
+func (k *Keeper) end(f *follower) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.shards, f.shard)
+}
