@@ -63,11 +63,12 @@ func (c *backfillCmd) Run(ctx context.Context, r *run) (err error) {
 	}
 	var faults []error
 	for i := range cfg.Sources {
-		tails, err := f.tails(ctx, &cfg.Sources[i])
+		readers, err := f.readers(ctx, &cfg.Sources[i])
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", sourceName(&cfg.Sources[i]), err))
 		}
-		for _, t := range tails {
+		for _, r := range readers {
+			t := f.tail(r)
 			p.follow(t)
 			if err := t.Backfill(ctx, start, end); err != nil {
 				faults = append(faults, fmt.Errorf("%s: %w", t.Name(), err))

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eks-authlog/eks-authlog/internal/access"
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/config"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
@@ -54,7 +55,8 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	budget := pipeline.NewBudget(uint64(cfg.Limits.DailyBudget))
 	d.fleet = &fleet{
 		cfg: cfg, store: d.store, metrics: m, meter: meter{m.Reader, budget}, health: health, budget: budget,
-		log: log.With().Str("part", "reader").Logger(),
+		keeper: access.NewKeeper(cfg.Access.TrustedAccounts, metrics.NewAccess(reg), log.With().Str("part", "access").Logger()),
+		log:    log.With().Str("part", "reader").Logger(),
 	}
 	if err = d.checkAWS(ctx); err == nil {
 		d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
@@ -63,7 +65,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 		return nil, errors.Join(err, d.store.Close())
 	}
 	handler := api.New(api.Config{
-		Store: d.store, Health: health, Explainer: explainer{}, Gatherer: reg, Registerer: reg,
+		Store: d.store, Health: health, Facts: d.fleet.keeper, Explainer: explainer{}, Gatherer: reg, Registerer: reg,
 		Log: log.With().Str("part", "api").Logger(), Version: version,
 	})
 	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/rs/zerolog"
 
+	"github.com/eks-authlog/eks-authlog/internal/access"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/config"
-	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/rules"
@@ -26,6 +26,7 @@ type fleet struct {
 	meter   source.Meter
 	health  *pipeline.Health
 	budget  *pipeline.Budget
+	keeper  *access.Keeper // nil: nothing is asked besides the logs
 	log     zerolog.Logger
 
 	rows  int                 // of a query; 0: the default
@@ -45,8 +46,8 @@ const answersAtOnce = 4
 // regions to read, it is asked for again and named in the health; the other
 // sources go on.
 func (f *fleet) follow(ctx context.Context, s *config.Source) {
-	tails, err := f.tails(ctx, s)
-	for ; err != nil; tails, err = f.tails(ctx, s) {
+	readers, err := f.readers(ctx, s)
+	for ; err != nil; readers, err = f.readers(ctx, s) {
 		f.health.Fail(sourceName(s), err)
 		f.log.Warn().Err(err).Str("source", sourceName(s)).Msg("will be tried again")
 		select {
@@ -57,29 +58,40 @@ func (f *fleet) follow(ctx context.Context, s *config.Source) {
 	}
 	f.health.Forget(sourceName(s))
 	var wait sync.WaitGroup
-	for _, t := range tails {
+	for _, r := range readers {
+		t := f.tail(r)
 		wait.Go(func() { t.Run(ctx) })
+		wait.Go(func() { f.keep(ctx, r) })
 	}
 	wait.Wait()
 }
 
-// tails makes a reader for each region of a source.
-func (f *fleet) tails(ctx context.Context, s *config.Source) ([]*pipeline.Tail, error) {
+// readers makes a reader for each region of a source.
+func (f *fleet) readers(ctx context.Context, s *config.Source) ([]*reader, error) {
 	regions, err := f.regions(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	var tails []*pipeline.Tail
+	var readers []*reader
 	for _, region := range regions {
-		src, name, err := f.source(ctx, s, region)
+		r, err := f.source(ctx, s, region)
 		if err != nil {
 			return nil, err
 		}
-		pc := tailConfig(&f.cfg.Tail)
-		pc.Saved, pc.Budget = f.saved, f.budget
-		tails = append(tails, pipeline.NewTail(name, pc, src, f.store, f.metrics, f.health, f.log))
+		readers = append(readers, r)
 	}
-	return tails, nil
+	return readers, nil
+}
+
+// tail makes what follows the logs of one region.
+func (f *fleet) tail(r *reader) *pipeline.Tail {
+	pc := tailConfig(&f.cfg.Tail)
+	pc.Diagnose = diagnoseConfig(&f.cfg.Diagnose)
+	pc.Saved, pc.Budget = f.saved, f.budget
+	if f.keeper != nil {
+		pc.Access = f.keeper
+	}
+	return pipeline.NewTail(r.name, pc, r, f.store, f.metrics, f.health, f.log)
 }
 
 // regions are those to read, the empty name for that of the AWS chain.
@@ -111,13 +123,21 @@ func loadAWS(ctx context.Context, s *config.Source, l *config.Limits) (aws.Confi
 	return awscfg, err
 }
 
-// source makes the reader of one region, and names it.
-func (f *fleet) source(ctx context.Context, s *config.Source, region string) (*source.Source, string, error) {
+// A reader reads the logs of one region, and has what it does so with.
+type reader struct {
+	*source.Source
+	name string
+	aws  aws.Config
+	cfg  source.Config
+}
+
+// source makes the reader of one region.
+func (f *fleet) source(ctx context.Context, s *config.Source, region string) (*reader, error) {
 	sc := sourceConfig(s, &f.cfg.Limits, region)
 	sc.RowLimit = max(sc.RowLimit, f.rows)
 	awscfg, err := source.LoadAWS(ctx, sc)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	name := sourceName(s) + " in " + awscfg.Region
 	if s.RoleARN == "" {
@@ -134,7 +154,7 @@ func (f *fleet) source(ctx context.Context, s *config.Source, region string) (*s
 		f.limits[key] = source.NewLimits(sc)
 	}
 	sc.Limits, sc.Answers = f.limits[key], f.answers
-	return source.New(awscfg, sc, f.meter, f.log), name, nil
+	return &reader{Source: source.New(awscfg, sc, f.meter, f.log), name: name, aws: awscfg, cfg: sc}, nil
 }
 
 // sourceName is how a source is called before its account is known.
@@ -196,7 +216,6 @@ func tailConfig(t *config.Tail) pipeline.Config {
 		Lookback:      time.Duration(t.Lookback),
 		Step:          time.Duration(t.Step),
 		SweepInterval: time.Duration(t.Sweep.Interval),
-		Diagnose:      diagnose.Default(),
 	}
 	for _, age := range t.Sweep.After {
 		pc.Sweeps = append(pc.Sweeps, time.Duration(age))

@@ -70,14 +70,14 @@ func (p *planner) fault(where string, err error) {
 
 // shard plans one account and region.
 func (p *planner) shard(ctx context.Context, s *config.Source, region string) error {
-	src, name, err := p.fleet.source(ctx, s, region)
+	src, err := p.fleet.source(ctx, s, region)
 	if err != nil {
 		p.fault(sourceName(s), err)
 		return nil
 	}
 	shard, err := src.Shard(ctx)
 	if err != nil {
-		p.fault(name, err)
+		p.fault(src.name, err)
 		return nil
 	}
 	groups, err := src.Groups(ctx)

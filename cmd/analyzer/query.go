@@ -69,14 +69,14 @@ func findGroups(ctx context.Context, cfg *config.Config, cluster string, r *run)
 		regions, err := f.regions(ctx, &cfg.Sources[i])
 		faults = append(faults, err)
 		for _, region := range regions {
-			src, name, err := f.source(ctx, &cfg.Sources[i], region)
+			src, err := f.source(ctx, &cfg.Sources[i], region)
 			if err != nil {
 				faults = append(faults, err)
 				continue
 			}
 			groups, err := src.Groups(ctx)
 			if err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", name, err))
+				faults = append(faults, fmt.Errorf("%s: %w", src.name, err))
 			}
 			for _, g := range groups {
 				if g.Cluster.Name == cluster {

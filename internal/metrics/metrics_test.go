@@ -18,6 +18,9 @@ import (
 
 // The list is an API: dashboards and alerts read it.
 const api = `
+eks_authn_access_missing_permission gauge account,action,region
+eks_authn_access_read_timestamp_seconds gauge account,cluster,region
+eks_authn_access_tier gauge account,cluster,region
 eks_authn_aws_calls_total counter account,operation,region,result
 eks_authn_build_info gauge goversion,revision,version
 eks_authn_cursor_timestamp_seconds gauge account,region
@@ -28,6 +31,7 @@ eks_authn_diagnosis_affected_principals gauge account,cluster,diagnosis,region
 eks_authn_events_total counter account,cluster,outcome,region
 eks_authn_last_event_timestamp_seconds gauge account,cluster,region
 eks_authn_line_lateness_seconds histogram account,region
+eks_authn_logging_enabled gauge account,cluster,region
 eks_authn_principal_denials_other_total counter 
 eks_authn_principal_denials_total counter account,cluster,principal,reason,region
 eks_authn_queries_total counter account,region,status
@@ -50,6 +54,9 @@ func TestNamesTypesAndLabels(t *testing.T) {
 	lockouts.Affected("prod", "111122223333", "eu-central-1", "never_mapped", 1)
 	lockouts.Denied("prod", "111122223333", "eu-central-1", "arn_not_mapped", 1)
 	lockouts.Principal("prod", "111122223333", "eu-central-1", "arn:aws:iam::111122223333:role/x", "arn_not_mapped")
+	known := metrics.NewAccess(reg)
+	known.Read("prod", "111122223333", "eu-central-1", 1, "yes")
+	known.Missing("111122223333", "eu-central-1", "iam:GetRole", true)
 	c := lines.Cluster("prod", "111122223333", "eu-central-1")
 	c.Event("denied", time.Unix(1, 0))
 	c.Late(time.Second)
@@ -171,4 +178,28 @@ func BenchmarkScrape(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/2000, "B/cluster")
+}
+
+// What is not known has no series, so that nobody takes it for 0.
+func TestLoggingHasASeriesOnlyWhereItIsKnown(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m := metrics.NewAccess(reg)
+	want := func(text string) {
+		t.Helper()
+		if text != "" {
+			text = `
+# HELP eks_authn_logging_enabled Whether EKS says that the authenticator log of a cluster is on: 1 or 0; absent where that is not known.
+# TYPE eks_authn_logging_enabled gauge
+eks_authn_logging_enabled{account="111122223333",cluster="prod",region="eu-central-1"} ` + text + "\n"
+		}
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(text), "eks_authn_logging_enabled"); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, step := range []struct{ logging, want string }{{"", ""}, {"no", "0"}, {"yes", "1"}, {"", ""}, {"no", "0"}} {
+		m.Read("prod", "111122223333", "eu-central-1", 1, step.logging)
+		want(step.want)
+	}
+	m.Gone("prod", "111122223333", "eu-central-1")
+	want("")
 }

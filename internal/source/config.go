@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 // A Mode is the API that lines are read with.
@@ -177,6 +179,11 @@ func (c Config) prefix() string {
 		return c.Pattern[:i]
 	}
 	return c.Pattern
+}
+
+// Wants reports whether the log of a cluster of that name is to be read.
+func (c Config) Wants(cluster string) bool {
+	return c.wants(authlog.Cluster{Name: cluster}.LogGroup(), cluster)
 }
 
 // wants reports whether the log group of that cluster is to be read.
