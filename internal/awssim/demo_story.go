@@ -105,8 +105,10 @@ func (s *scene) storyWeb() {
 }
 
 // storyStaging: credentials that ran out, tokens made by hand, STS throttling,
-// names that a mapping must not give, a person who uses the node role.
+// names that a mapping must not give, a person who uses the node role, and
+// aws-auth broken and mended within the demo's first minute.
 func (s *scene) storyStaging() {
+	s.breakAuth(demoHistory+20*time.Second, 40*time.Second)
 	s.exactly(time.Minute, func(t time.Time) {
 		s.reject(t, s.stsError(403, s.region, "ExpiredToken", "The security token included in the request is expired"))
 	})

@@ -15,18 +15,20 @@ import (
 // are numbers in a slice, and become metrics only while they are collected:
 // thousands of clusters must cost kilobytes each, not tens of them.
 type Lines struct {
-	events, denials, unclassified, unreadable, lastEvent *prometheus.Desc
+	events, denials, markers, unclassified, unreadable, lastEvent *prometheus.Desc
 
-	lateness          *prometheus.HistogramVec
-	outcomes, reasons labels
-	mu                sync.Mutex
-	clusters          map[[3]string]*Cluster
+	lateness *prometheus.HistogramVec
+	values   struct{ outcomes, reasons, markers labels }
+	mu       sync.Mutex
+	clusters map[[3]string]*Cluster
 }
 
+// LabelValues are all that the labels outcome, reason and marker can have.
+type LabelValues struct{ Outcomes, Reasons, Markers []string }
+
 // NewLines registers the metrics on reg. Each cluster starts with a zero for
-// each of the outcomes and reasons, so that a first denial is a rise that
-// increase() sees.
-func NewLines(reg prometheus.Registerer, outcomes, reasons []string) *Lines {
+// each of the values, so that a first denial is a rise that increase() sees.
+func NewLines(reg prometheus.Registerer, values LabelValues) *Lines {
 	desc := func(name, help string, label ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, append([]string{"cluster", "account", "region"}, label...), nil)
 	}
@@ -35,6 +37,8 @@ func NewLines(reg prometheus.Registerer, outcomes, reasons []string) *Lines {
 			"Lines of the authenticator log by what they say: denied, granted, sts_response, malformed_request, marker, other, unreadable.", "outcome"),
 		denials: desc("eks_authn_denials_total",
 			"Refused requests by reason code; /reasons explains the codes.", "reason"),
+		markers: desc("eks_authn_markers_total",
+			"Lines that tell of the access configuration or of the authenticator itself, by what they tell.", "marker"),
 		unclassified: desc("eks_authn_unclassified_denials_total",
 			"Refused requests whose wording no reason code covers."),
 		unreadable: desc("eks_authn_unreadable_lines_total",
@@ -46,17 +50,18 @@ func NewLines(reg prometheus.Registerer, outcomes, reasons []string) *Lines {
 			Help:    "From a line's event time to the moment it was first read, for lines that were read while tailing.",
 			Buckets: []float64{5, 15, 30, 60, 90, 120, 180, 300, 480, 600, 900, 1800, 3600},
 		}, []string{"account", "region"}),
-		outcomes: newLabels("outcome", outcomes),
-		reasons:  newLabels("reason", reasons),
 		clusters: map[[3]string]*Cluster{},
 	}
+	m.values.outcomes = newLabels("outcome", values.Outcomes)
+	m.values.reasons = newLabels("reason", values.Reasons)
+	m.values.markers = newLabels("marker", values.Markers)
 	reg.MustRegister(m, m.lateness)
 	return m
 }
 
 // Describe is for the registry.
 func (m *Lines) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.events, m.denials, m.unclassified, m.unreadable, m.lastEvent} {
+	for _, d := range []*prometheus.Desc{m.events, m.denials, m.markers, m.unclassified, m.unreadable, m.lastEvent} {
 		ch <- d
 	}
 }
@@ -67,10 +72,13 @@ func (m *Lines) Collect(ch chan<- prometheus.Metric) {
 	defer m.mu.Unlock()
 	for _, c := range m.clusters {
 		for i := range c.events {
-			ch <- &sample{desc: m.events, of: c, label: m.outcomes.pairs[i], value: float64(c.events[i].Load())}
+			ch <- &sample{desc: m.events, of: c, label: m.values.outcomes.pairs[i], value: float64(c.events[i].Load())}
 		}
 		for i := range c.denials {
-			ch <- &sample{desc: m.denials, of: c, label: m.reasons.pairs[i], value: float64(c.denials[i].Load())}
+			ch <- &sample{desc: m.denials, of: c, label: m.values.reasons.pairs[i], value: float64(c.denials[i].Load())}
+		}
+		for i := range c.markers {
+			ch <- &sample{desc: m.markers, of: c, label: m.values.markers.pairs[i], value: float64(c.markers[i].Load())}
 		}
 		ch <- &sample{desc: m.unclassified, of: c, value: float64(c.unclassified.Load())}
 		ch <- &sample{desc: m.unreadable, of: c, value: float64(c.unreadable.Load())}
@@ -84,7 +92,7 @@ func (m *Lines) Collect(ch chan<- prometheus.Metric) {
 type Cluster struct {
 	lines                    *Lines
 	cluster, account, region label
-	events, denials          []atomic.Uint64 // as outcomes and reasons
+	events, denials, markers []atomic.Uint64 // as the values of outcome, reason and marker
 	unclassified, unreadable atomic.Uint64
 	newest                   atomic.Int64 // ms since 1970
 	lateness                 prometheus.Observer
@@ -104,8 +112,9 @@ func (m *Lines) Cluster(name, account, region string) *Cluster {
 		cluster:  newLabel("cluster", name),
 		account:  newLabel("account", account),
 		region:   newLabel("region", region),
-		events:   make([]atomic.Uint64, len(m.outcomes.pairs)),
-		denials:  make([]atomic.Uint64, len(m.reasons.pairs)),
+		events:   make([]atomic.Uint64, len(m.values.outcomes.pairs)),
+		denials:  make([]atomic.Uint64, len(m.values.reasons.pairs)),
+		markers:  make([]atomic.Uint64, len(m.values.markers.pairs)),
 		lateness: m.lateness.WithLabelValues(account, region),
 	}
 	m.clusters[key] = c
@@ -114,7 +123,7 @@ func (m *Lines) Cluster(name, account, region string) *Cluster {
 
 // Event counts one line. An outcome that NewLines was not given is ignored.
 func (c *Cluster) Event(outcome string, at time.Time) {
-	if i, ok := c.lines.outcomes.index[outcome]; ok {
+	if i, ok := c.lines.values.outcomes.index[outcome]; ok {
 		c.events[i].Add(1)
 	}
 	if outcome == "unreadable" {
@@ -127,11 +136,19 @@ func (c *Cluster) Event(outcome string, at time.Time) {
 
 // Denial counts one refused request, beside Event.
 func (c *Cluster) Denial(reason string) {
-	if i, ok := c.lines.reasons.index[reason]; ok {
+	if i, ok := c.lines.values.reasons.index[reason]; ok {
 		c.denials[i].Add(1)
 	}
 	if reason == "unclassified" {
 		c.unclassified.Add(1)
+	}
+}
+
+// Marker counts one line of the configuration or of the authenticator, beside
+// Event.
+func (c *Cluster) Marker(code string) {
+	if i, ok := c.lines.values.markers.index[code]; ok {
+		c.markers[i].Add(1)
 	}
 }
 

@@ -32,6 +32,7 @@ eks_authn_events_total counter account,cluster,outcome,region
 eks_authn_last_event_timestamp_seconds gauge account,cluster,region
 eks_authn_line_lateness_seconds histogram account,region
 eks_authn_logging_enabled gauge account,cluster,region
+eks_authn_markers_total counter account,cluster,marker,region
 eks_authn_principal_denials_other_total counter 
 eks_authn_principal_denials_total counter account,cluster,principal,reason,region
 eks_authn_queries_total counter account,region,status
@@ -47,7 +48,7 @@ eks_authn_unreadable_lines_total counter account,cluster,region
 
 func TestNamesTypesAndLabels(t *testing.T) {
 	reg := metrics.NewRegistry("v1", "abc")
-	lines := metrics.NewLines(reg, []string{"denied"}, []string{"arn_not_mapped"})
+	lines := metrics.NewLines(reg, metrics.LabelValues{Outcomes: []string{"denied"}, Reasons: []string{"arn_not_mapped"}, Markers: []string{"aws_auth_read"}})
 	reader := metrics.NewReader(reg)
 	lockouts := metrics.NewLockouts(reg)
 	lockouts.Diagnosis("prod", "111122223333", "eu-central-1", "never_mapped", "info", true)
@@ -100,9 +101,11 @@ func TestNamesTypesAndLabels(t *testing.T) {
 
 func TestASeenClusterHasAZeroForEachReason(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	lines := metrics.NewLines(reg, []string{"denied", "granted"}, []string{"a", "b", "c"})
+	lines := metrics.NewLines(reg, metrics.LabelValues{
+		Outcomes: []string{"denied", "granted"}, Reasons: []string{"a", "b", "c"}, Markers: []string{"x", "y"},
+	})
 	lines.Cluster("prod", "111122223333", "eu-central-1")
-	for name, want := range map[string]int{"eks_authn_denials_total": 3, "eks_authn_events_total": 2, "eks_authn_unclassified_denials_total": 1} {
+	for name, want := range map[string]int{"eks_authn_denials_total": 3, "eks_authn_events_total": 2, "eks_authn_markers_total": 2, "eks_authn_unclassified_denials_total": 1} {
 		if n, err := testutil.GatherAndCount(reg, name); err != nil || n != want {
 			t.Errorf("%s has %d series, want %d (%v)", name, n, want, err)
 		}
@@ -111,7 +114,7 @@ func TestASeenClusterHasAZeroForEachReason(t *testing.T) {
 
 func TestAClusterWithoutLinesHasNoEventTime(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	metrics.NewLines(reg, []string{"denied"}, nil).Cluster("prod", "1", "r")
+	metrics.NewLines(reg, metrics.LabelValues{Outcomes: []string{"denied"}}).Cluster("prod", "1", "r")
 	if n, err := testutil.GatherAndCount(reg, "eks_authn_last_event_timestamp_seconds"); err != nil || n != 0 {
 		t.Errorf("%d series before any line (%v)", n, err)
 	}
@@ -119,7 +122,7 @@ func TestAClusterWithoutLinesHasNoEventTime(t *testing.T) {
 
 func TestTheNewestEventTimeStands(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	c := metrics.NewLines(reg, []string{"denied"}, nil).Cluster("prod", "1", "r")
+	c := metrics.NewLines(reg, metrics.LabelValues{Outcomes: []string{"denied"}}).Cluster("prod", "1", "r")
 	c.Event("denied", time.Unix(200, 5e8))
 	c.Event("denied", time.Unix(100, 0)) // late
 	want := `
@@ -166,7 +169,7 @@ func BenchmarkScrape(b *testing.B) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	reg := prometheus.NewRegistry()
-	lines := metrics.NewLines(reg, outcomes, reasons)
+	lines := metrics.NewLines(reg, metrics.LabelValues{Outcomes: outcomes, Reasons: reasons})
 	for i := range 2000 {
 		lines.Cluster(fmt.Sprintf("cluster-%04d", i), "111122223333", "eu-central-1")
 	}

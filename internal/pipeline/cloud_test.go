@@ -177,7 +177,7 @@ func (l *life) sum(t *testing.T, name, label, value string) int {
 		for _, m := range f.GetMetric() {
 			for _, p := range m.GetLabel() {
 				if p.GetName() == label && p.GetValue() == value {
-					total += m.GetCounter().GetValue()
+					total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 				}
 			}
 		}

@@ -157,6 +157,11 @@ func (t *Tail) report(faults []error) {
 		t.reader.Error(t.shard.Account, t.shard.Region, kindOf(err))
 	}
 	through, watermark := t.progress()
+	if watermark.IsZero() && len(faults) == 0 {
+		// Nothing is there to read, so nothing is behind: the cursor must not
+		// look stale where all streams are silent.
+		watermark = t.src.Now().Add(-t.settle.value())
+	}
 	if !watermark.IsZero() {
 		t.reader.Cursor(t.shard.Account, t.shard.Region, watermark)
 	}

@@ -15,7 +15,7 @@ const maxSample = 4 << 10
 type counted struct {
 	cluster authlog.Cluster
 	kind    authlog.Kind
-	reason  string // of a denial
+	code    string // reason of a denial, code of a marker
 	time    time.Time
 	taken   time.Time // in by CloudWatch; zero when not known
 }
@@ -42,7 +42,7 @@ func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys [
 			d := rules.Denial(ev, identities[i])
 			d.ID = id
 			b.Denials = append(b.Denials, d)
-			c.reason = d.Reason
+			c.code = d.Reason
 			if d.Reason == rules.Unclassified {
 				b.Samples = append(b.Samples, sample(ev, id, rules.Unclassified))
 			}
@@ -54,6 +54,7 @@ func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys [
 			m := rules.Marker(ev)
 			m.ID = id
 			b.Markers = append(b.Markers, m)
+			c.code = m.Code
 		case authlog.KindSTSResponse, authlog.KindMalformedRequest, authlog.KindOther: // counted only
 		case authlog.KindUnreadable:
 			b.Samples = append(b.Samples, sample(ev, id, ev.Kind.String()))
@@ -76,8 +77,12 @@ func (t *Tail) count(fresh []counted) {
 		c := &fresh[i]
 		m := t.lines.Cluster(c.cluster.Name, c.cluster.Account, c.cluster.Region)
 		m.Event(c.kind.String(), c.time)
-		if c.kind == authlog.KindDenied {
-			m.Denial(c.reason)
+		switch c.kind {
+		case authlog.KindDenied:
+			m.Denial(c.code)
+		case authlog.KindMarker:
+			m.Marker(c.code)
+		default:
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
 // A Source reads the log groups of one shard.
@@ -91,7 +92,11 @@ type Metrics struct {
 // NewMetrics registers the metrics on reg; package metrics says what outcomes
 // and reasons are.
 func NewMetrics(reg prometheus.Registerer, outcomes, reasons []string) Metrics {
-	return Metrics{metrics.NewLines(reg, outcomes, reasons), metrics.NewReader(reg), metrics.NewLockouts(reg)}
+	values := metrics.LabelValues{Outcomes: outcomes, Reasons: reasons}
+	for _, m := range rules.Markers() {
+		values.Markers = append(values.Markers, m.Code)
+	}
+	return Metrics{metrics.NewLines(reg, values), metrics.NewReader(reg), metrics.NewLockouts(reg)}
 }
 
 // A Tail follows the log groups of one shard.

@@ -82,9 +82,13 @@ func TestWhatIsCountedIsWhatIsNew(t *testing.T) {
 	c.put(alpha, "authenticator-a", denied(1, at), at, 4*time.Minute) // a third twin, late
 	c.put(alpha, "authenticator-a", "garbage \xff", at, 0)
 	c.put(alpha, "authenticator-a", strings.ReplaceAll(denied(2, at), "identity is not mapped", "no such wording"), at, 0)
+	c.put(alpha, "authenticator-a", `time="2026-11-24T11:59:00Z" level=info msg="Received aws-auth watch event"`, at, 0)
 	path := dbPath(t)
 	l := begin(t, path, c, nil)
 	l.cycles(t, c, 3)
+	if got := l.sum(t, "eks_authn_markers_total", "marker", "aws_auth_read"); got != 1 {
+		t.Errorf("%d times aws-auth was read, want 1", got)
+	}
 	for _, step := range []struct {
 		then                                     int
 		denials, unclassified, unreadable, twins int
@@ -165,6 +169,25 @@ func TestAStreamThatFellSilentIsLeftOutOfQueriesUntilItWakes(t *testing.T) {
 	l.cycles(t, c, 3)
 	if got := l.denials(t); len(got) != 1 {
 		t.Errorf("%d denials of the stream that woke, want 1", len(got))
+	}
+}
+
+func TestTheCursorOfAShardWithNothingToReadFollowsTheClock(t *testing.T) {
+	for name, streams := range map[string][]authlog.Stream{
+		"no stream":           nil,
+		"silent for two days": {{Name: "authenticator-a", Created: noon.Add(-72 * time.Hour), LastIngested: noon.Add(-48 * time.Hour)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCloud(4)
+			c.addGroup(alpha, noon.Add(-72*time.Hour), streams...)
+			l := begin(t, dbPath(t), c, nil)
+			defer l.end(t)
+			l.cycles(t, c, 30)
+			cursor := l.sum(t, "eks_authn_cursor_timestamp_seconds", "region", "eu-central-1")
+			if behind := c.now.Sub(time.Unix(int64(cursor), 0)); behind > 10*time.Minute {
+				t.Errorf("the cursor is %v behind", behind)
+			}
+		})
 	}
 }
 
