@@ -11,11 +11,16 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: deps lint generated test tools-test fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
+check: deps lint generated test tools-test mixin-test fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
 
 .PHONY: deps
-deps: ## install what the tests need: a C compiler, for the race detector
-	@command -v gcc >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+deps: ## install what the tests need: a C compiler for the race detector, Prometheus and Alertmanager, npm
+	@need=; \
+	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
+	command -v promtool >/dev/null || need="$$need prometheus"; \
+	command -v prometheus-alertmanager >/dev/null || need="$$need prometheus-alertmanager"; \
+	command -v npm >/dev/null || need="$$need nodejs npm"; \
+	if [ -n "$$need" ]; then apt-get update -q && apt-get install -qy --no-install-recommends $$need; fi
 
 .PHONY: build
 build: ## the static binary ./analyzer
@@ -40,9 +45,17 @@ client: ## write the Go client of the API anew from its OpenAPI document
 	cd internal/client && $(OAPI_CODEGEN) -config oapi-codegen.yaml ../api/openapi.yaml
 
 .PHONY: generated
-generated: client ## fail if a page, an expectation or code that is made by a command is not the one that is committed
+generated: client mixin ## fail if a page, an expectation or code that is made by a command is not the one that is committed
 	$(GO) test ./internal/parse ./internal/rules ./internal/diagnose ./internal/explain ./internal/access/awsauth ./internal/api -update >/dev/null
-	git diff --exit-code -- docs testdata internal
+	git diff --exit-code -- docs testdata internal deploy
+
+.PHONY: mixin
+mixin: ## render the alerts, rules and dashboards of deploy/mixin
+	cd tools/mixin && $(GO) run ./cmd/render
+
+.PHONY: mixin-test
+mixin-test: ## the alerts, rules and dashboards on a real Prometheus and Alertmanager
+	cd tools/mixin && $(GO) test ./...
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (2000 inputs); FUZZTIME=10m for a long run

@@ -1,16 +1,21 @@
 package mixin_test
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	mixin "github.com/eks-authlog/eks-authlog/tools/mixin"
 )
 
-// folder is deploy/mixin.
-const folder = "../../deploy/mixin"
+// folder is deploy/mixin, repository the root.
+const (
+	repository = "../.."
+	folder     = repository + "/deploy/mixin"
+)
 
 func load(t *testing.T, config string) *mixin.Mixin {
 	t.Helper()
@@ -19,6 +24,25 @@ func load(t *testing.T, config string) *mixin.Mixin {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// rules lists all of the mixin's, those that record first.
+func rules(m *mixin.Mixin) []mixin.Rule {
+	var all []mixin.Rule
+	for _, g := range slices.Concat(m.Rules.Groups, m.Alerts.Groups) {
+		all = append(all, g.Rules...)
+	}
+	return all
+}
+
+func alerts(m *mixin.Mixin) map[string]mixin.Rule {
+	all := map[string]mixin.Rule{}
+	for _, r := range rules(m) {
+		if r.Alert != "" {
+			all[r.Alert] = r
+		}
+	}
+	return all
 }
 
 func parse(t *testing.T, expr string) parser.Expr {
@@ -30,7 +54,7 @@ func parse(t *testing.T, expr string) parser.Expr {
 	return e
 }
 
-// selectors lists the metrics that an expression names, as they are selected.
+// selectors lists the series that an expression selects.
 func selectors(t *testing.T, expr string) []*parser.VectorSelector {
 	t.Helper()
 	var found []*parser.VectorSelector
@@ -43,19 +67,26 @@ func selectors(t *testing.T, expr string) []*parser.VectorSelector {
 	return found
 }
 
-func TestTheSelectorOfTheConfigurationIsInEveryRule(t *testing.T) {
-	m := load(t, `{selector: 'job="mine", team="x"'}`)
-	var without []string
-	for _, g := range append(m.Alerts.Groups, m.Rules.Groups...) {
-		for _, r := range g.Rules {
-			for _, s := range selectors(t, r.Expr) {
-				if s.Name[0] != 'c' && s.Name[0] != 's' && len(s.LabelMatchers) < 3 {
-					without = append(without, s.String())
-				}
+// matched is what a selector says of a label, and "" if nothing.
+func matched(s *parser.VectorSelector, label string) string {
+	for _, m := range s.LabelMatchers {
+		if m.Name == label {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// diagnosesOf lists the diagnoses that an alert is about, one by one.
+func diagnosesOf(t *testing.T, expr string) []string {
+	t.Helper()
+	found := map[string]bool{}
+	for _, s := range selectors(t, expr) {
+		if s.Name == "eks_authn_diagnosis_affected_principals" {
+			for code := range strings.SplitSeq(matched(s, "diagnosis"), "|") {
+				found[code] = true
 			}
 		}
 	}
-	if diff := cmp.Diff([]string(nil), without); diff != "" {
-		t.Error(diff)
-	}
+	return slices.Sorted(maps.Keys(found))
 }

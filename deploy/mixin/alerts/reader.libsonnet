@@ -11,13 +11,14 @@ function(config) {
   name: 'eks-authlog.reader',
   rules: [
     // Against the cursor, not the clock: a reader that is behind has an alert
-    // of its own and says nothing about the log.
+    // of its own and says nothing about the log. Over a day, for an analyzer
+    // that was restarted does not know when a silent log had its last line.
     new(
       'EKSAuthLogsSilent',
       |||
         max by (account, region) (eks_authn_cursor_timestamp_seconds{%(selector)s})
         - on (account, region) group_right
-        max by (%(cluster)s) (eks_authn_last_event_timestamp_seconds{%(selector)s}) > %(seconds)d
+        max by (%(cluster)s) (max_over_time(eks_authn_last_event_timestamp_seconds{%(selector)s}[1d])) > %(seconds)d
         unless on (%(cluster)s)
         max by (%(cluster)s) (eks_authn_logging_enabled{%(selector)s}) == 0
       ||| % config.alerts.EKSAuthLogsSilent { cluster: exprs.cluster, selector: config.selector },
