@@ -31,7 +31,7 @@ const (
 // commits that were reported. The cache sizes are in KiB.
 var writerPragmas = []string{
 	"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "temp_store(MEMORY)",
-	"cache_size(-32768)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)",
+	"cache_size(-8192)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)",
 }
 
 var readerPragmas = []string{
