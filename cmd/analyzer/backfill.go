@@ -60,19 +60,27 @@ func (c *backfillCmd) Run(ctx context.Context, r *run) (err error) {
 	p := &progress{costs: costs{Reader: m.Reader}, out: r.stderr, terminal: isTerminal(r.stderr)}
 	f := &fleet{
 		cfg: cfg, store: st, metrics: m, meter: p, health: pipeline.NewHealth(), log: r.log, rows: backfillRows, saved: p.page,
+		claims: pipeline.NewClaims(),
 	}
 	var faults []error
+	var tails []*pipeline.Tail
 	for i := range cfg.Sources {
 		readers, err := f.readers(ctx, &cfg.Sources[i])
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", sourceName(&cfg.Sources[i]), err))
 		}
 		for _, r := range readers {
-			t := f.tail(r)
-			p.follow(t)
-			if err := t.Backfill(ctx, start, end); err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", t.Name(), err))
-			}
+			tails = append(tails, f.tail(r))
+		}
+	}
+	f.claims.Expect(len(tails))
+	for _, t := range tails {
+		_ = t.Announce(ctx) // what keeps it from listing is told by Backfill
+	}
+	for _, t := range tails {
+		p.follow(t)
+		if err := t.Backfill(ctx, start, end); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", t.Name(), err))
 		}
 	}
 	p.end()

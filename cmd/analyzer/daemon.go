@@ -104,9 +104,7 @@ func (d *daemon) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	for i := range d.cfg.Sources {
-		g.Go(func() error { d.fleet.follow(ctx, &d.cfg.Sources[i]); return nil })
-	}
+	g.Go(func() error { d.fleet.run(ctx); return nil })
 	g.Go(func() error { d.prune(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()

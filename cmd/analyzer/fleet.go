@@ -26,6 +26,7 @@ type fleet struct {
 	meter   source.Meter
 	health  *pipeline.Health
 	budget  *pipeline.Budget
+	claims  *pipeline.Claims
 	keeper  *access.Keeper // nil: nothing is asked besides the logs
 	log     zerolog.Logger
 
@@ -42,11 +43,24 @@ type fleet struct {
 // while a fleet catches up.
 const answersAtOnce = 4
 
+// run reads all sources until ctx ends.
+func (f *fleet) run(ctx context.Context) {
+	f.claims = pipeline.NewClaims()
+	f.claims.Expect(len(f.cfg.Sources))
+	var wait sync.WaitGroup
+	for i := range f.cfg.Sources {
+		wait.Go(func() { f.follow(ctx, &f.cfg.Sources[i]) })
+	}
+	wait.Wait()
+}
+
 // follow reads one source until ctx ends. While it cannot be told which
 // regions to read, it is asked for again and named in the health; the other
 // sources go on.
 func (f *fleet) follow(ctx context.Context, s *config.Source) {
 	readers, err := f.readers(ctx, s)
+	f.claims.Expect(len(readers))
+	f.claims.Arrive() // the source itself; its readers come later
 	for ; err != nil; readers, err = f.readers(ctx, s) {
 		f.health.Fail(sourceName(s), err)
 		f.log.Warn().Err(err).Str("source", sourceName(s)).Msg("will be tried again")
@@ -87,7 +101,7 @@ func (f *fleet) readers(ctx context.Context, s *config.Source) ([]*reader, error
 func (f *fleet) tail(r *reader) *pipeline.Tail {
 	pc := tailConfig(&f.cfg.Tail)
 	pc.Diagnose = diagnoseConfig(&f.cfg.Diagnose)
-	pc.Saved, pc.Budget = f.saved, f.budget
+	pc.Saved, pc.Budget, pc.Claims = f.saved, f.budget, f.claims
 	if f.keeper != nil {
 		pc.Access = f.keeper
 	}

@@ -30,12 +30,13 @@ var (
 // A cloud stands for CloudWatch: it shows each line from some time on, and
 // fails when it is told to.
 type cloud struct {
-	now    time.Time
-	rand   *rand.Rand
-	groups []authlog.Group
-	lines  []delayed
-	trips  float64 // how often a page fails
-	asked  []authlog.Window
+	now     time.Time
+	rand    *rand.Rand
+	groups  []authlog.Group
+	lines   []delayed
+	trips   float64 // how often a page fails
+	refuses error   // whatever is asked
+	asked   []authlog.Window
 }
 
 type delayed struct {
@@ -61,7 +62,7 @@ func (c *cloud) put(cl authlog.Cluster, stream, text string, at time.Time, delay
 }
 
 func (c *cloud) Shard(context.Context) (authlog.Shard, error) {
-	return authlog.Shard{Account: "111122223333", Region: "eu-central-1"}, nil
+	return authlog.Shard{Account: "111122223333", Region: "eu-central-1"}, c.refuses
 }
 
 func (c *cloud) Now() time.Time { return c.now }

@@ -17,6 +17,7 @@ import (
 func (t *Tail) Cycle(ctx context.Context) (behind bool) {
 	var faults []error
 	if err := t.identify(ctx); err != nil {
+		t.arrive()
 		faults = append(faults, err)
 	} else {
 		faults = append(faults, t.discover(ctx)...)

@@ -15,9 +15,9 @@ func (t *Tail) discover(ctx context.Context) (faults []error) {
 	if now.Sub(t.listed) < t.cfg.Discovery {
 		return t.relist(ctx)
 	}
-	groups, err := t.src.Groups(ctx)
+	groups, err := t.groups(ctx)
 	if err != nil {
-		faults = append(faults, fmt.Errorf("list log groups: %w", err))
+		faults = append(faults, err)
 	} else {
 		faults = append(faults, t.drop(ctx, groups)...)
 	}
@@ -28,6 +28,45 @@ func (t *Tail) discover(ctx context.Context) (faults []error) {
 		faults = append(faults, err)
 	}
 	return faults
+}
+
+// groups lists the log groups that no other tail follows, with an error those
+// that could be listed. Before the first decision all tails have listed theirs.
+func (t *Tail) groups(ctx context.Context) ([]authlog.Group, error) {
+	listed, err := t.src.Groups(ctx)
+	if err != nil {
+		err = fmt.Errorf("list log groups: %w", err)
+	}
+	kept := t.cfg.Claims.keep(t, listed)
+	if t.arrive() {
+		t.cfg.Claims.wait(ctx, t.cfg.Interval)
+		kept = t.cfg.Claims.keep(t, listed)
+	}
+	if n := len(listed) - len(kept); n != t.copies {
+		t.copies = n
+		t.log.Info().Int("log_groups", n).Msg("copies, or read by another source: left to it")
+	}
+	return kept, err
+}
+
+// Announce lists the log groups for the Claims without reading them, so that
+// those of several tails that will run one after the other are known.
+func (t *Tail) Announce(ctx context.Context) error {
+	defer t.arrive()
+	listed, err := t.src.Groups(ctx)
+	t.cfg.Claims.keep(t, listed)
+	return err
+}
+
+// arrive lets those go on that wait for this tail's log groups; it reports
+// whether this is the first time.
+func (t *Tail) arrive() (first bool) {
+	first = !t.arrived
+	if first {
+		t.arrived = true
+		t.cfg.Claims.Arrive()
+	}
+	return first
 }
 
 // drop forgets the lanes of groups that are not listed any more, and clusters
@@ -43,6 +82,7 @@ func (t *Tail) drop(ctx context.Context, listed []authlog.Group) (faults []error
 			delete(t.lanes, c)
 		}
 	}
+	t.cfg.Claims.release(t, there)
 	if t.cfg.Access != nil {
 		for _, c := range t.cfg.Access.Clusters(t.shard) {
 			there[c] = true
@@ -126,7 +166,7 @@ func (t *Tail) relist(ctx context.Context) (faults []error) {
 		g.Streams = streams
 		groups = append(groups, g)
 	}
-	if err := t.follow(ctx, groups); err != nil {
+	if err := t.follow(ctx, t.cfg.Claims.keep(t, groups)); err != nil {
 		faults = append(faults, err)
 	}
 	return faults

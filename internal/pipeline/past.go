@@ -19,9 +19,9 @@ func (t *Tail) Backfill(ctx context.Context, start, end time.Time) error {
 	if err := t.identify(ctx); err != nil {
 		return err
 	}
-	groups, err := t.src.Groups(ctx)
+	groups, err := t.groups(ctx)
 	if err != nil {
-		return fmt.Errorf("list log groups: %w", err)
+		return err
 	}
 	if err := t.follow(ctx, groups); err != nil {
 		return err

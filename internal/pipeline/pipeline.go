@@ -73,6 +73,9 @@ type Config struct {
 	SweepInterval time.Duration // how much is swept at a time
 	// Budget makes the interval longer when too much is scanned; nil: never.
 	Budget *Budget
+	// Claims keep what several tails can read to one of them; nil: this tail
+	// is alone.
+	Claims *Claims
 	// Access tells what is known of the clusters besides their logs; nil:
 	// nothing.
 	Access Access
@@ -115,6 +118,9 @@ type Tail struct {
 	settle *settling
 	listed time.Time // last discovery
 
+	arrived bool // at its claims
+	copies  int  // log groups that are left to others
+
 	lockouts *lockouts
 }
 
@@ -122,6 +128,9 @@ type Tail struct {
 // it until its account is known.
 func NewTail(name string, cfg Config, src Source, store Store, m Metrics, health *Health, log zerolog.Logger) *Tail {
 	health.add(name)
+	if cfg.Claims == nil {
+		cfg.Claims = NewClaims()
+	}
 	return &Tail{
 		cfg: cfg, src: src, store: store, lines: m.Lines, reader: m.Reader, health: health, name: name,
 		log: log.With().Str("shard", name).Logger(), lanes: map[authlog.Cluster][]*lane{},
