@@ -2,13 +2,10 @@ package store_test
 
 import (
 	"context"
-	"encoding/binary"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,102 +14,10 @@ import (
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/store"
+	"github.com/eks-authlog/eks-authlog/internal/store/storetest"
 )
 
 var stored = flag.Int("denials", 1_000_000, "how many denials BenchmarkDenials and BenchmarkClusters store first")
-
-// A load writes batches as a fleet's log does: few clusters, principals and
-// reasons make most of the denials.
-type load struct {
-	rand     *rand.Rand
-	clusters []authlog.Cluster
-	at       time.Time
-	step     time.Duration // between two lines
-	n        uint64
-}
-
-func newLoad(clusters int, from time.Time, step time.Duration) *load {
-	l := &load{rand: rand.New(rand.NewPCG(1, 2)), at: from, step: step}
-	for i := range clusters {
-		l.clusters = append(l.clusters, authlog.Cluster{
-			Name: fmt.Sprintf("cluster-%04d", i), Account: fmt.Sprintf("%012d", i%20), Region: "eu-central-1",
-		})
-	}
-	return l
-}
-
-var benchReasons = []string{
-	"arn_not_mapped", "sts_expired_credentials", "token_expired", "session_not_instance_id", "token_missing_prefix",
-	"ec2_instance_not_found", "sts_throttled", "sts_invalid_client_token", "username_reserved_prefix", "unclassified",
-}
-
-// few picks a number below n; small ones far more often than others.
-func (l *load) few(n int) int {
-	f := l.rand.Float64()
-	return int(f * f * f * float64(n))
-}
-
-func (l *load) denial(key authlog.Key) authlog.Denial {
-	c, reason := l.few(len(l.clusters)), benchReasons[l.few(len(benchReasons))]
-	d := authlog.Denial{
-		ID: authlog.NewID(l.at.Truncate(time.Second), key), Cluster: l.clusters[c], Time: l.at.Truncate(time.Second),
-		Stream: fmt.Sprintf("authenticator-%032x", c*2+l.rand.IntN(2)), Reason: reason, STSEndpoint: "sts.eu-central-1.amazonaws.com",
-		Client: fmt.Sprintf("127.0.0.1:%d", 30000+l.rand.IntN(9999)), Error: "what the authenticator says of " + reason,
-	}
-	if !strings.HasPrefix(reason, "token") && !strings.HasPrefix(reason, "sts") {
-		d.Principal = &authlog.Principal{
-			ARN:  fmt.Sprintf("arn:aws:iam::%012d:role/some-team-role-%d-%d", c%20, c, l.few(100)),
-			Kind: authlog.PrincipalRole, Account: fmt.Sprintf("%012d", c%20), UserID: "AROAEXAMPLEEXAMPLE123", Session: "session",
-		}
-	}
-	d.Raw = fmt.Sprintf("time=%q level=warning msg=%q arn=%q client=%q error=%q method=POST path=/authenticate",
-		l.at.Format(time.RFC3339), "access denied", "", d.Client, d.Error)
-	return d
-}
-
-func (l *load) grant() authlog.Grant {
-	c, p := l.few(len(l.clusters)), l.few(100)
-	return authlog.Grant{
-		Cluster: l.clusters[c], Time: l.at.Truncate(time.Second), Username: fmt.Sprintf("user-%d", p), Groups: "[system:masters dev]",
-		Principal: authlog.Principal{
-			ARN:  fmt.Sprintf("arn:aws:iam::%012d:role/working-role-%d", c%20, p),
-			Kind: authlog.PrincipalRole, UserID: fmt.Sprintf("AROA%017d", p),
-		},
-	}
-}
-
-// batch makes a batch of so many lines, of which denied in 100 are denials and
-// the others grants.
-func (l *load) batch(lines, denied int) (b authlog.Batch) {
-	seen := map[authlog.Cluster]map[int64][]authlog.Key{}
-	for range lines {
-		var key authlog.Key
-		binary.BigEndian.PutUint64(key[:], l.rand.Uint64())
-		l.n++
-		binary.BigEndian.PutUint64(key[8:], l.n)
-		var c authlog.Cluster
-		if l.rand.IntN(100) < denied {
-			b.Denials = append(b.Denials, l.denial(key))
-			c = b.Denials[len(b.Denials)-1].Cluster
-		} else {
-			b.Grants = append(b.Grants, l.grant())
-			c = b.Grants[len(b.Grants)-1].Cluster
-		}
-		if seen[c] == nil {
-			seen[c] = map[int64][]authlog.Key{}
-		}
-		seen[c][l.at.Unix()/60] = append(seen[c][l.at.Unix()/60], key)
-		l.at = l.at.Add(l.step)
-	}
-	for c, minutes := range seen {
-		for m, keys := range minutes {
-			slices.SortFunc(keys, func(a, b authlog.Key) int { return slices.Compare(a[:], b[:]) })
-			b.Seen = append(b.Seen, authlog.Seen{Cluster: c, Minute: m, Keys: keys})
-		}
-		b.Cursors = append(b.Cursors, authlog.Cursor{Cluster: c, Watermark: l.at, Through: l.at, Streams: []string{"a", "b"}})
-	}
-	return b
-}
 
 func openBench(b *testing.B) *store.SQLite {
 	b.Helper()
@@ -128,10 +33,10 @@ func openBench(b *testing.B) *store.SQLite {
 func BenchmarkSave(b *testing.B) {
 	for _, lines := range []int{1000, 10_000} {
 		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
-			s, l, saved, used := openBench(b), newLoad(50, noon, time.Millisecond), 0, time.Duration(0)
+			s, l, saved, used := openBench(b), storetest.NewLoad(50, noon, time.Millisecond), 0, time.Duration(0)
 			for b.Loop() {
 				b.StopTimer()
-				batch := l.batch(lines, 28)
+				batch := l.Batch(lines, 28)
 				before := cpuTime()
 				b.StartTimer()
 				if err := s.Save(b.Context(), batch); err != nil {
@@ -159,18 +64,18 @@ func cpuTime() time.Duration {
 func filled(b *testing.B, clusters int) (s *store.SQLite, end time.Time, stop func()) {
 	b.Helper()
 	s = openBench(b)
-	l := newLoad(clusters, noon.Add(-90*24*time.Hour), 90*24*time.Hour/time.Duration(*stored))
+	l := storetest.NewLoad(clusters, noon.Add(-90*24*time.Hour), 90*24*time.Hour/time.Duration(*stored))
 	for n := 0; n < *stored; n += 10_000 {
-		if err := s.Save(b.Context(), l.batch(10_000, 100)); err != nil {
+		if err := s.Save(b.Context(), l.Batch(10_000, 100)); err != nil {
 			b.Fatal(err)
 		}
 	}
-	end, l.step = l.at, time.Millisecond
+	end, l.Step = l.At, time.Millisecond
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() {
 		for ctx.Err() == nil {
-			if err := s.Save(context.WithoutCancel(ctx), l.batch(1000, 28)); err != nil {
+			if err := s.Save(context.WithoutCancel(ctx), l.Batch(1000, 28)); err != nil {
 				done <- err
 				return
 			}
@@ -208,23 +113,22 @@ func BenchmarkDenials(b *testing.B) {
 	s, end, stop := filled(b, 50)
 	defer stop()
 	const big, small = "cluster-0000", "cluster-0049"
-	role := func(c, n int) string { return fmt.Sprintf("arn:aws:iam::%012d:role/some-team-role-%d-%d", c%20, c, n) }
 	for name, f := range map[string]authlog.DenialFilter{
 		"big":                    {Cluster: big},
 		"small":                  {Cluster: small},
-		"reason":                 {Cluster: big, Reasons: benchReasons[:1]},
-		"rare_reason":            {Cluster: small, Reasons: benchReasons[9:]},
-		"all_reasons":            {Cluster: big, Reasons: benchReasons},
-		"principal":              {Cluster: big, Principal: role(0, 0)},
-		"rare_principal":         {Cluster: small, Principal: role(49, 99)},
-		"reason_principal":       {Cluster: big, Reasons: benchReasons[9:], Principal: role(0, 0)},
-		"reasons_of_a_day":       {Cluster: big, Reasons: benchReasons[:3], Start: end.Add(-48 * time.Hour), End: end.Add(-24 * time.Hour)},
+		"reason":                 {Cluster: big, Reasons: storetest.Reasons()[:1]},
+		"rare_reason":            {Cluster: small, Reasons: storetest.Reasons()[9:]},
+		"all_reasons":            {Cluster: big, Reasons: storetest.Reasons()},
+		"principal":              {Cluster: big, Principal: storetest.Role(0, 0)},
+		"rare_principal":         {Cluster: small, Principal: storetest.Role(49, 99)},
+		"reason_principal":       {Cluster: big, Reasons: storetest.Reasons()[9:], Principal: storetest.Role(0, 0)},
+		"reasons_of_a_day":       {Cluster: big, Reasons: storetest.Reasons()[:3], Start: end.Add(-48 * time.Hour), End: end.Add(-24 * time.Hour)},
 		"deep_page":              {Cluster: big, Before: authlog.NewID(end.Add(-45*24*time.Hour), authlog.Key{})},
 		"limit_1000":             {Cluster: big, Limit: 1000},
 		"account":                {Account: "000000000001"},
 		"everywhere":             {},
-		"principal_anywhere":     {Principal: role(1, 50)},
-		"rare_reason_everywhere": {Reasons: benchReasons[9:]},
+		"principal_anywhere":     {Principal: storetest.Role(1, 50)},
+		"rare_reason_everywhere": {Reasons: storetest.Reasons()[9:]},
 	} {
 		if f.Limit == 0 {
 			f.Limit = 100

@@ -1,6 +1,7 @@
 // Command bench races analyzer classify against the tools that a person would
-// otherwise take for the job, on one file of a million lines, and measures how
-// the daemon follows CloudWatch against the simulated AWS.
+// otherwise take for the job, on one file of a million lines, measures how the
+// daemon follows CloudWatch against the simulated AWS, and how fast the API
+// answers over large stores.
 package main
 
 import (
@@ -24,7 +25,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], or bench tail [--only NAMES]"
+	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], bench tail [--only NAMES], or bench api [--denials N,…] [--dir DIR] [--duration D]"
 	switch {
 	case len(args) > 0 && args[0] == "throughput":
 		return throughput(ctx, args[1:])
@@ -32,6 +33,10 @@ func run(ctx context.Context, args []string) error {
 		return tail(ctx, args[1:])
 	case len(args) > 0 && args[0] == tailCommand:
 		return readFleet(ctx, args[1:], os.Stdin, os.Stdout)
+	case len(args) > 0 && args[0] == "api":
+		return apiBench(ctx, args[1:])
+	case len(args) > 0 && args[0] == apiCommand:
+		return serveAPI(ctx, args[1:], os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == logfmtCommand:
 		return countWithLogfmt(args[1], os.Stdout)
 	}

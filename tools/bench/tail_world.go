@@ -95,7 +95,9 @@ func tailConfig(lookback time.Duration) pipeline.Config {
 	}
 }
 
-func newMetrics() pipeline.Metrics {
+func newMetrics() pipeline.Metrics { return metricsOn(prometheus.NewRegistry()) }
+
+func metricsOn(reg prometheus.Registerer) pipeline.Metrics {
 	var outcomes, reasons []string
 	for _, k := range authlog.Kinds() {
 		outcomes = append(outcomes, k.String())
@@ -103,7 +105,7 @@ func newMetrics() pipeline.Metrics {
 	for _, r := range rules.All() {
 		reasons = append(reasons, r.Code)
 	}
-	return pipeline.NewMetrics(prometheus.NewRegistry(), outcomes, reasons)
+	return pipeline.NewMetrics(reg, outcomes, reasons)
 }
 
 func newTail(cfg aws.Config, sc source.Config, tc pipeline.Config, store pipeline.Store, m pipeline.Metrics) *pipeline.Tail {
