@@ -19,7 +19,7 @@ const (
 	// settleMargin is added to what was measured.
 	settleMargin = 15 * time.Second
 	// settleLines is how many lines must have been measured.
-	settleLines = 200
+	settleLines = 50
 	// settleKept is what remains of the measure at the end of a cycle, so that
 	// it follows CloudWatch within some hours.
 	settleKept = 0.995
