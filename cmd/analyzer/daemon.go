@@ -16,6 +16,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/access"
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/config"
+	"github.com/eks-authlog/eks-authlog/internal/feed"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/store"
@@ -36,6 +37,7 @@ type daemon struct {
 	listener net.Listener
 	server   *http.Server
 	store    *store.SQLite
+	feed     *feed.Feed
 	fleet    *fleet
 }
 
@@ -64,8 +66,9 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
+	d.feed = feed.New(feed.Config{}, d.store, api.Frame, log.With().Str("part", "feed").Logger())
 	handler := api.New(api.Config{
-		Store: d.store, Health: health, Facts: d.fleet.keeper, Explainer: explainer{}, Gatherer: reg, Registerer: reg,
+		Store: d.store, Feed: d.feed, Health: health, Facts: d.fleet.keeper, Explainer: explainer{}, Gatherer: reg, Registerer: reg,
 		Log: log.With().Str("part", "api").Logger(), Version: version,
 	})
 	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())
@@ -105,6 +108,7 @@ func (d *daemon) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { d.fleet.run(ctx); return nil })
+	g.Go(func() error { d.feed.Run(ctx); return nil }) // whose end is that of all streams
 	g.Go(func() error { d.prune(ctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done()

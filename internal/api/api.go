@@ -25,6 +25,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/feed"
 )
 
 // Store is what the API asks of the store. Its methods are called by many
@@ -67,6 +68,8 @@ type Config struct {
 	Store      Store
 	Health     Health
 	Callers    Callers               // nil: no token is asked for
+	Feed       *feed.Feed            // nil: GET /stream is refused
+	Beat       time.Duration         // after which a quiet stream shows that it lives; 0: 15 seconds
 	Facts      Facts                 // nil: nothing is known but by the log
 	Explainer  Explainer             // nil: POST /explain is refused
 	Gatherer   prometheus.Gatherer   // what /metrics shows
@@ -114,6 +117,7 @@ func findings(r chi.Router, cfg *Config) {
 	get(r, "/diagnoses", answer(listDiagnoses(cfg.Store), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
+	get(r, streamPath, newStreamer(cfg).serve)
 	r.Post("/explain", explain(cfg))
 }
 

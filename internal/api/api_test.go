@@ -22,6 +22,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/explain"
+	"github.com/eks-authlog/eks-authlog/internal/feed"
 )
 
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -95,6 +96,14 @@ func unlessAll(s *authlog.Scope) *authlog.Scope {
 	return s
 }
 
+func (f *fake) ChangeBounds(context.Context) (authlog.ChangeBounds, error) {
+	return authlog.ChangeBounds{}, f.err
+}
+
+func (f *fake) PrunedAfter(context.Context, int64) ([]authlog.Cluster, error) { return nil, f.err }
+
+func (f *fake) Changes(context.Context, int64, int) ([]authlog.Change, error) { return nil, f.err }
+
 func (f *fake) Ready() (bool, []authlog.ShardStatus) { return f.ready, f.shards }
 
 // A service is the API on a loopback port.
@@ -117,11 +126,16 @@ func serveWith(t *testing.T, cfg api.Config) *service {
 	log := zerolog.New(s.log)
 	cfg.Gatherer, cfg.Registerer, cfg.Log, cfg.Version = s.reg, s.reg, log, "1.2.3"
 	cfg.Now = func() time.Time { return now }
+	stop := func() {}
+	if st, ok := cfg.Store.(feed.Store); ok && cfg.Feed == nil {
+		cfg.Feed, stop = feedOf(t, st, feed.Config{})
+	}
 	s.mux = api.New(cfg)
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = api.NewServer(s.mux, log)
 	srv.Start()
 	t.Cleanup(srv.Close)
+	t.Cleanup(stop) // or the streams would keep the server from closing
 	s.url = srv.URL
 	return s
 }
@@ -179,7 +193,11 @@ func (s *service) send(t *testing.T, req *http.Request) reply {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := io.ReadAll(res.Body)
+	read := io.ReadAll
+	if res.Header.Get("Content-Type") == "text/event-stream" {
+		read = firstEvent
+	}
+	body, err := read(res.Body)
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		t.Fatal(err)
 	}

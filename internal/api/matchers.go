@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/prometheus/alertmanager/matcher/parse"
 	"github.com/prometheus/alertmanager/pkg/labels"
@@ -14,19 +15,14 @@ import (
 // denial without a principal has an empty principal and kind. What the store
 // can look up goes into the filter of sel, the rest into sel.keep.
 func (q query) matchers(sel *selection) error {
+	parsed, err := q.filters(denialLabels())
+	if err != nil {
+		return err
+	}
 	var rest labels.Matchers
-	for _, text := range q["filter"] {
-		parsed, err := parse.Matchers(text)
-		if err != nil {
-			return refuseParameter("filter", `must be a matcher such as reason="arn_not_mapped" or principal=~".*deploy.*": %s`, err)
-		}
-		for _, m := range parsed {
-			if _, ok := labelOf(&authlog.Denial{}, m.Name); !ok {
-				return refuseParameter("filter", "knows no label %q; known are reason, layer, who_acts, principal, kind, account, region", m.Name)
-			}
-			if !sel.narrow(m) {
-				rest = append(rest, m)
-			}
+	for _, m := range parsed {
+		if !sel.narrow(m) {
+			rest = append(rest, m)
 		}
 	}
 	if len(rest) > 0 {
@@ -35,37 +31,62 @@ func (q query) matchers(sel *selection) error {
 	return nil
 }
 
+// filters reads filter; each matcher must be of one of these labels.
+func (q query) filters(known []string) (found labels.Matchers, err error) {
+	for _, text := range q["filter"] {
+		parsed, err := parse.Matchers(text)
+		if err != nil {
+			return nil, refuseParameter("filter", `must be a matcher such as reason="arn_not_mapped" or principal=~".*deploy.*": %s`, err)
+		}
+		for _, m := range parsed {
+			if !slices.Contains(known, m.Name) {
+				return nil, refuseParameter("filter", "knows no label %q; known are %s", m.Name, strings.Join(known, ", "))
+			}
+		}
+		found = append(found, parsed...)
+	}
+	return found, nil
+}
+
 func holds(matchers labels.Matchers, d *authlog.Denial) bool {
 	for _, m := range matchers {
-		if v, _ := labelOf(d, m.Name); !m.Matches(v) {
+		if !m.Matches(labelOf(d, m.Name)) {
 			return false
 		}
 	}
 	return true
 }
 
-// labelOf is what a matcher of that name is compared with.
-func labelOf(d *authlog.Denial, name string) (value string, known bool) {
+// denialLabels are those that a matcher of denials may name.
+func denialLabels() []string {
+	return []string{"reason", "layer", "who_acts", "principal", "kind", "cluster", "account", "region"}
+}
+
+// labelOf is what a matcher of that name is compared with; "" for what the
+// denial does not have.
+func labelOf(d *authlog.Denial, name string) string {
 	switch name {
 	case "reason":
-		return d.Reason, true
+		return d.Reason
 	case "layer", "who_acts":
 		r, _ := rules.ByCode(d.Reason)
-		return reasonLabel(&r, name), true
+		return reasonLabel(&r, name)
+	case "cluster":
+		return d.Cluster.Name
 	case "account":
-		return d.Cluster.Account, true
+		return d.Cluster.Account
 	case "region":
-		return d.Cluster.Region, true
-	case "principal", "kind":
-		if d.Principal == nil {
-			return "", true
+		return d.Cluster.Region
+	case "principal":
+		if d.Principal != nil {
+			return d.Principal.ARN
 		}
-		if name == "kind" {
-			return string(d.Principal.Kind), true
+	case "kind":
+		if d.Principal != nil {
+			return string(d.Principal.Kind)
 		}
-		return d.Principal.ARN, true
 	}
-	return "", false
+	return ""
 }
 
 func reasonLabel(r *rules.Reason, name string) string {

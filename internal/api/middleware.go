@@ -54,8 +54,24 @@ func secureHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// compress sends zstd or gzip to callers who take it, where that pays.
-func compress(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) }
+// streamPath is the one route whose answer has no end.
+const streamPath = "/stream"
+
+// compress sends zstd or gzip to callers who take it, where that pays. A
+// stream's events are few and small, and each compressor takes a megabyte.
+func compress(next http.Handler) http.Handler {
+	return unlessStream(gzhttp.GzipHandler(next), next)
+}
+
+func unlessStream(h, plain http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == streamPath {
+			plain.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 // recoverPanic turns a panic into a 500, or into a broken connection where the
 // answer had begun: a cut answer must not look like a whole one.
@@ -88,11 +104,11 @@ func logPanic(r *http.Request, v any) {
 		Msg("handler panicked")
 }
 
-// limitTime ends the work on a request after requestTimeout.
+// limitTime ends the work on a request after requestTimeout, but for a stream.
 func limitTime(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return unlessStream(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
-	})
+	}), next)
 }

@@ -128,6 +128,8 @@ func checkContent(t *testing.T, content openapi3.Content, u *url.URL, r reply) {
 	}
 	body := plainBody(t, r)
 	switch {
+	case mediaType == "text/event-stream":
+		checkEvents(t, body)
 	case mediaType == "application/x-ndjson":
 		doc, err := strict()
 		if err != nil {

@@ -137,7 +137,10 @@ func routes() map[string]route {
 			}
 			return paths
 		}()},
-		"/principals/*":               {paths: []string{"/principals/" + redRole, "/principals/" + sharedSSO, "/principals/" + blueRole, "/principals/x"}},
+		"/principals/*": {paths: []string{"/principals/" + redRole, "/principals/" + sharedSSO, "/principals/" + blueRole, "/principals/x"}},
+		// What is answered without end is tried elsewhere.
+		"/stream": {paths: append(other("/stream?last_event_id=x&cluster=%s"),
+			"/stream?cluster=blue-1", "/stream?cluster=green-1", "/stream?cluster=nowhere", "/stream?region=x", "/stream?last_event_id=x")},
 		"/explain":                    {paths: []string{"/explain"}, method: http.MethodPost, body: "error: You must be logged in to the server (Unauthorized)"},
 		"/catalogue/diagnoses":        {paths: []string{"/catalogue/diagnoses"}},
 		"/catalogue/diagnoses/{code}": {paths: []string{"/catalogue/diagnoses/mapping_lost"}},

@@ -105,6 +105,13 @@ type shard struct {
 	ReadThrough *time.Time `json:"read_through"`
 }
 
+// A streamNotice tells a reader of the stream about the stream itself.
+type streamNotice struct {
+	Reason      string `json:"reason"`
+	Detail      string `json:"detail"`
+	LastEventID string `json:"last_event_id,omitempty"` // to resume from
+}
+
 type problem struct {
 	Type      string `json:"type"`
 	Title     string `json:"title"`

@@ -12,6 +12,14 @@ type Change struct {
 	Diagnosis *Diagnosis // of the others, as it was when it was saved
 }
 
+// Cluster is whose change it is.
+func (c *Change) Cluster() Cluster {
+	if c.Denial != nil {
+		return c.Denial.Cluster
+	}
+	return c.Diagnosis.Cluster
+}
+
 // ChangeKind says what was saved.
 type ChangeKind string
 
@@ -24,8 +32,7 @@ const (
 
 // ChangeBounds are how far a store's changes reach.
 type ChangeBounds struct {
-	Last   int64 // the newest place; 0: nothing was saved yet
-	Pruned int64 // the newest place that was pruned; 0: none
+	Last int64 // the newest place; 0: nothing was saved yet
 	// Secret belongs to the store for as long as it lives; whoever shows places
 	// to callers makes them unreadable with it.
 	Secret [16]byte

@@ -1296,6 +1296,9 @@ type Fields = []string
 // Filter defines model for filter.
 type Filter = []string
 
+// LastEventID defines model for lastEventID.
+type LastEventID = string
+
 // Limit defines model for limit.
 type Limit = int
 
@@ -1335,6 +1338,9 @@ type Start = TimeParameter
 // State defines model for state.
 type State string
 
+// StreamFilter defines model for streamFilter.
+type StreamFilter = []string
+
 // GetClusterParams defines parameters for GetCluster.
 type GetClusterParams struct {
 	// Account The account of the cluster.
@@ -1371,7 +1377,7 @@ type ListDenialsParams struct {
 
 	// Filter Matchers in Alertmanager's syntax, all of which must hold: `=`, `!=`,
 	// `=~` and `!~` on reason, layer, who_acts, principal (the ARN), kind,
-	// account and region. Regular expressions are RE2 and match the whole
+	// cluster, account and region. Regular expressions are RE2 and match the whole
 	// value. A denial without a principal has an empty principal and kind.
 	Filter Filter `form:"filter,omitempty" json:"filter,omitempty"`
 
@@ -1536,6 +1542,27 @@ type ListLockoutsParamsState string
 // GetProblemTypeParamsType defines parameters for GetProblemType.
 type GetProblemTypeParamsType string
 
+// StreamParams defines parameters for Stream.
+type StreamParams struct {
+	// Cluster The cluster's name.
+	Cluster *ClusterParameter `form:"cluster,omitempty" json:"cluster,omitempty"`
+
+	// Account The account of the cluster.
+	Account *Account `form:"account,omitempty" json:"account,omitempty"`
+
+	// Region The region of the cluster.
+	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+
+	// Filter Matchers as those of the lists, and on cluster, event, code and severity
+	// too. What an event does not have is empty: `reason!=""` chooses denials,
+	// `severity="critical"` diagnoses. The principal of a diagnosis is its
+	// subject, where that is an ARN.
+	Filter StreamFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// LastEventID The id of an event of this service; go on behind it.
+	LastEventID *LastEventID `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
+}
+
 // ExplainTextRequestBody defines body for Explain for text/plain ContentType.
 type ExplainTextRequestBody = ExplainTextBody
 
@@ -1626,7 +1653,8 @@ type ClientInterface interface {
 	// GetReady Whether the service has begun to do its work
 	//
 	// Ready means that the store is open and every account and region that can
-	// be reached has had a first window read.
+	// be reached has had a first window read. They are named to who may see
+	// every cluster.
 	//
 	// Corresponds with GET /-/ready (the `GetReady` operationId).
 	GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1777,6 +1805,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /reasons/{code} (the `GetReason` operationId).
 	GetReason(ctx context.Context, code ReasonCode, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Stream What is found, as it is found
+	//
+	// Server-sent events of what is saved from now on, or since an id: the
+	// event `denial`, whose data is a Denial, and `diagnosis_opened` and
+	// `diagnosis_resolved`, whose data is a Lockout (of any code, and as it was
+	// at that moment). They come in the order of saving, which is not that of
+	// `time`: a line that CloudWatch shows late comes late.
+	//
+	// Each event has an `id`, and so has the first answer of a stream before
+	// any event. Who comes again with it, as browsers do by themselves, goes on
+	// right behind it, also after a restart of the service: nothing is missing
+	// and nothing comes twice. Where something behind it was pruned meanwhile,
+	// the event `gap` says so first.
+	//
+	// A quiet stream shows a comment every 15 seconds. A reader that falls too
+	// far behind gets the event `dropped` with the id to resume from as the
+	// last one; one that takes in nothing for a minute is cut off. The data of
+	// `gap` and `dropped` is a StreamNotice.
+	//
+	// Corresponds with GET /stream (the `Stream` operationId).
+	Stream(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetLandingPage A page of links
@@ -1812,7 +1862,8 @@ func (c *Client) GetHealthy(ctx context.Context, reqEditors ...RequestEditorFn) 
 // GetReady Whether the service has begun to do its work
 //
 // Ready means that the store is open and every account and region that can
-// be reached has had a first window read.
+// be reached has had a first window read. They are named to who may see
+// every cluster.
 //
 // Corresponds with GET /-/ready (the `GetReady` operationId).
 func (c *Client) GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2144,6 +2195,38 @@ func (c *Client) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn)
 // Corresponds with GET /reasons/{code} (the `GetReason` operationId).
 func (c *Client) GetReason(ctx context.Context, code ReasonCode, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReasonRequest(c.Server, code)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Stream What is found, as it is found
+//
+// Server-sent events of what is saved from now on, or since an id: the
+// event `denial`, whose data is a Denial, and `diagnosis_opened` and
+// `diagnosis_resolved`, whose data is a Lockout (of any code, and as it was
+// at that moment). They come in the order of saving, which is not that of
+// `time`: a line that CloudWatch shows late comes late.
+//
+// Each event has an `id`, and so has the first answer of a stream before
+// any event. Who comes again with it, as browsers do by themselves, goes on
+// right behind it, also after a restart of the service: nothing is missing
+// and nothing comes twice. Where something behind it was pruned meanwhile,
+// the event `gap` says so first.
+//
+// A quiet stream shows a comment every 15 seconds. A reader that falls too
+// far behind gets the event `dropped` with the id to resume from as the
+// last one; one that takes in nothing for a minute is cut off. The data of
+// `gap` and `dropped` is a StreamNotice.
+//
+// Corresponds with GET /stream (the `Stream` operationId).
+func (c *Client) Stream(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStreamRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3427,6 +3510,108 @@ func NewGetReasonRequest(server string, code ReasonCode) (*http.Request, error) 
 	return req, nil
 }
 
+// NewStreamRequest constructs an http.Request for the Stream method
+func NewStreamRequest(server string, params *StreamParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/stream")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cluster != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cluster", *params.Cluster, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Region != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.LastEventID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "last_event_id", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -3488,7 +3673,8 @@ type ClientWithResponsesInterface interface {
 	// GetReadyWithResponse Whether the service has begun to do its work
 	//
 	// Ready means that the store is open and every account and region that can
-	// be reached has had a first window read.
+	// be reached has had a first window read. They are named to who may see
+	// every cluster.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3673,6 +3859,30 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /reasons/{code} (the `GetReason` operationId).
 	GetReasonWithResponse(ctx context.Context, code ReasonCode, reqEditors ...RequestEditorFn) (*GetReasonResponse, error)
+
+	// StreamWithResponse What is found, as it is found
+	//
+	// Server-sent events of what is saved from now on, or since an id: the
+	// event `denial`, whose data is a Denial, and `diagnosis_opened` and
+	// `diagnosis_resolved`, whose data is a Lockout (of any code, and as it was
+	// at that moment). They come in the order of saving, which is not that of
+	// `time`: a line that CloudWatch shows late comes late.
+	//
+	// Each event has an `id`, and so has the first answer of a stream before
+	// any event. Who comes again with it, as browsers do by themselves, goes on
+	// right behind it, also after a restart of the service: nothing is missing
+	// and nothing comes twice. Where something behind it was pruned meanwhile,
+	// the event `gap` says so first.
+	//
+	// A quiet stream shows a comment every 15 seconds. A reader that falls too
+	// far behind gets the event `dropped` with the id to resume from as the
+	// last one; one that takes in nothing for a minute is cut off. The data of
+	// `gap` and `dropped` is a StreamNotice.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /stream (the `Stream` operationId).
+	StreamWithResponse(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*StreamResponse, error)
 }
 
 type GetLandingPageResponse struct {
@@ -4173,6 +4383,29 @@ func (r GetReasonResponse) StatusCode() int {
 	return 0
 }
 
+type StreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r StreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // GetLandingPageWithResponse A page of links
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4202,7 +4435,8 @@ func (c *ClientWithResponses) GetHealthyWithResponse(ctx context.Context, reqEdi
 // GetReadyWithResponse Whether the service has begun to do its work
 //
 // Ready means that the store is open and every account and region that can
-// be reached has had a first window read.
+// be reached has had a first window read. They are named to who may see
+// every cluster.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4500,6 +4734,36 @@ func (c *ClientWithResponses) GetReasonWithResponse(ctx context.Context, code Re
 		return nil, err
 	}
 	return ParseGetReasonResponse(rsp)
+}
+
+// StreamWithResponse What is found, as it is found
+//
+// Server-sent events of what is saved from now on, or since an id: the
+// event `denial`, whose data is a Denial, and `diagnosis_opened` and
+// `diagnosis_resolved`, whose data is a Lockout (of any code, and as it was
+// at that moment). They come in the order of saving, which is not that of
+// `time`: a line that CloudWatch shows late comes late.
+//
+// Each event has an `id`, and so has the first answer of a stream before
+// any event. Who comes again with it, as browsers do by themselves, goes on
+// right behind it, also after a restart of the service: nothing is missing
+// and nothing comes twice. Where something behind it was pruned meanwhile,
+// the event `gap` says so first.
+//
+// A quiet stream shows a comment every 15 seconds. A reader that falls too
+// far behind gets the event `dropped` with the id to resume from as the
+// last one; one that takes in nothing for a minute is cut off. The data of
+// `gap` and `dropped` is a StreamNotice.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /stream (the `Stream` operationId).
+func (c *ClientWithResponses) StreamWithResponse(ctx context.Context, params *StreamParams, reqEditors ...RequestEditorFn) (*StreamResponse, error) {
+	rsp, err := c.Stream(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStreamResponse(rsp)
 }
 
 // ParseGetLandingPageResponse parses an HTTP response from a GetLandingPageWithResponse call
@@ -5149,6 +5413,32 @@ func ParseGetReasonResponse(rsp *http.Response) (*GetReasonResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStreamResponse parses an HTTP response from a StreamWithResponse call
+func ParseStreamResponse(rsp *http.Response) (*StreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -56,10 +56,10 @@ func (sv *saving) states(ctx context.Context) (map[string]authlog.DiagnosisState
 // nor is resolved by it. A diagnosis that is resolved when it is first saved is
 // told as resolved.
 func changeOf(d *authlog.Diagnosis, before authlog.DiagnosisState) authlog.ChangeKind {
-	switch {
-	case d.State == before:
+	switch d.State {
+	case before:
 		return ""
-	case d.State == authlog.DiagnosisResolved:
+	case authlog.DiagnosisResolved:
 		return authlog.ChangeDiagnosisResolved
 	default:
 		return authlog.ChangeDiagnosisOpened
@@ -76,17 +76,32 @@ func changedAt(d *authlog.Diagnosis) time.Time {
 // ChangeBounds tells how far the changes reach.
 func (s *SQLite) ChangeBounds(ctx context.Context) (b authlog.ChangeBounds, err error) {
 	var secret []byte
-	err = s.r.QueryRowContext(ctx, "SELECT last, pruned, secret FROM feed").Scan(&b.Last, &b.Pruned, &secret)
-	if err != nil {
+	if err := s.r.QueryRowContext(ctx, "SELECT last, secret FROM feed").Scan(&b.Last, &secret); err != nil {
 		return b, fmt.Errorf("read how far changes reach: %w", s.explain(err))
 	}
 	copy(b.Secret[:], secret)
 	return b, nil
 }
 
+// PrunedAfter returns the clusters of which a change after that place was
+// pruned.
+func (s *SQLite) PrunedAfter(ctx context.Context, place int64) (found []authlog.Cluster, err error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT name, account, region FROM cluster WHERE pruned > ? ORDER BY name, account, region", place)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var c authlog.Cluster
+		err := rows.Scan(&c.Name, &c.Account, &c.Region)
+		found = append(found, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find what was pruned: %w", s.explain(err))
+	}
+	return found, nil
+}
+
 // Changes returns the first changes after that place, in the order of saving,
-// at most so many. What was pruned is missing without a word: compare with
-// ChangeBounds.
+// at most so many. What was pruned is missing without a word: ask
+// PrunedAfter.
 func (s *SQLite) Changes(ctx context.Context, after int64, limit int) ([]authlog.Change, error) {
 	if limit < 1 {
 		return nil, errors.New("list changes: the limit must be positive")

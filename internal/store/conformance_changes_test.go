@@ -25,6 +25,15 @@ func (c suite) bounds(s tested) authlog.ChangeBounds {
 	return got
 }
 
+func (c suite) prunedAfter(s tested, place int64) []authlog.Cluster {
+	c.t.Helper()
+	got, err := s.PrunedAfter(c.t.Context(), place)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return got
+}
+
 // told is what changes tell, in short; their places must grow.
 func (c suite) told(changes []authlog.Change) (told []string) {
 	c.t.Helper()
@@ -66,7 +75,7 @@ func (c suite) tellsChangesInTheOrderOfSaving() {
 	}, c.told(all))
 	same(t, "a denial", &late, all[3].Denial)
 	same(t, "a diagnosis", &done, all[4].Diagnosis)
-	if got := c.bounds(s); got.Last != all[6].Place || got.Pruned != 0 {
+	if got := c.bounds(s); got.Last != all[6].Place {
 		t.Errorf("bounds %+v, the last change is at %d", got, all[6].Place)
 	}
 }
@@ -104,22 +113,23 @@ func (c suite) givesNoPlaceTwice() {
 	t, s := c.t, c.open()
 	save(t, s, authlog.Batch{Denials: []authlog.Denial{denial(alpha, noon, 1)}})
 	// Read late, old, and the first to go.
-	gone := resolve(diagnosis(alpha, "log_gap", "", noon.Add(-20*time.Hour)), noon.Add(-20*time.Hour))
+	gone := resolve(diagnosis(beta, "log_gap", "", noon.Add(-20*time.Hour)), noon.Add(-20*time.Hour))
 	save(t, s, authlog.Batch{Denials: []authlog.Denial{denial(alpha, noon.Add(-24*time.Hour), 2)}})
 	save(t, s, authlog.Batch{Diagnoses: []authlog.Diagnosis{gone}})
 	before := c.bounds(s)
 	if err := s.Prune(t.Context(), noon.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	want := before
-	want.Pruned = before.Last
-	same(t, "bounds after pruning", want, c.bounds(s))
+	same(t, "bounds after pruning", before, c.bounds(s))
+	same(t, "of whom something after the first was pruned", []authlog.Cluster{alpha, beta}, c.prunedAfter(s, before.Last-2))
+	same(t, "of whom the last was pruned", []authlog.Cluster{beta}, c.prunedAfter(s, before.Last-1))
+	same(t, "of whom something after all was pruned", []authlog.Cluster(nil), c.prunedAfter(s, before.Last))
 	same(t, "what is left", []string{"denial line 1"}, c.told(c.changes(s, 0, 10)))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = c.open()
-	same(t, "bounds after opening again", want, c.bounds(s))
+	same(t, "bounds after opening again", before, c.bounds(s))
 	save(t, s, authlog.Batch{Denials: []authlog.Denial{denial(alpha, noon, 3)}})
 	if got := c.changes(s, before.Last, 10); len(got) != 1 || got[0].Place <= before.Last {
 		t.Errorf("after place %d: %+v", before.Last, got)

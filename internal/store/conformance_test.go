@@ -30,6 +30,7 @@ type tested interface {
 	DenialSpans(ctx context.Context, cluster authlog.Cluster, from, until time.Time) ([]authlog.DenialSpan, error)
 	Markers(ctx context.Context, cluster authlog.Cluster, since time.Time, limit int) ([]authlog.Marker, error)
 	ChangeBounds(ctx context.Context) (authlog.ChangeBounds, error)
+	PrunedAfter(ctx context.Context, place int64) ([]authlog.Cluster, error)
 	Changes(ctx context.Context, after int64, limit int) ([]authlog.Change, error)
 	Prune(ctx context.Context, olderThan time.Time) error
 	PruneSeen(ctx context.Context, keep time.Duration) error

@@ -28,7 +28,7 @@ func (sv *saving) saveDiagnoses(ctx context.Context) error {
 		args = append(args, d.ID, sv.clusters[d.Cluster].id, d.Code, authlog.Sanitize(d.Subject),
 			string(d.State), string(d.Severity), d.Parent, d.LastSeen.UnixMilli(), millis(resolvedAt(d)), string(document))
 		if kind := changeOf(d, before[d.ID]); kind != "" {
-			changes = append(changes, sv.nextPlace(), string(kind), changedAt(d).UnixMilli(), string(document))
+			changes = append(changes, sv.nextPlace(), sv.clusters[d.Cluster].id, string(kind), changedAt(d).UnixMilli(), string(document))
 		}
 		before[d.ID] = d.State
 	}

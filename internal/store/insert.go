@@ -125,6 +125,6 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 		`ON CONFLICT (id) DO UPDATE SET cluster = excluded.cluster, code = excluded.code, subject = excluded.subject, state = excluded.state,
 		severity = excluded.severity, parent = excluded.parent, last_seen = excluded.last_seen,
 		resolved = excluded.resolved, document = excluded.document`)
-	in.change = prepare("change", "n, kind, time, document", "")
+	in.change = prepare("change", "n, cluster, kind, time, document", "")
 	return in, errors.Join(errs...)
 }
