@@ -68,7 +68,8 @@ func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerol
 	}
 	d.feed = feed.New(feed.Config{}, d.store, api.Frame, log.With().Str("part", "feed").Logger())
 	handler := api.New(api.Config{
-		Store: d.store, Feed: d.feed, Health: health, Facts: d.fleet.keeper, Explainer: explainer{}, Gatherer: reg, Registerer: reg,
+		Store: d.store, Feed: d.feed, Health: health, Access: d.fleet.keeper, Explainer: explainer{}, Linter: linter{},
+		Gatherer: reg, Registerer: reg,
 		Log: log.With().Str("part", "api").Logger(), Version: version,
 	})
 	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eks-authlog/eks-authlog/internal/access"
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/explain"
@@ -23,6 +24,8 @@ type explainCmd struct {
 	Region   string `help:"Its region." placeholder:"REGION"`
 	Account  string `help:"Its account." placeholder:"ID"`
 	AuthMode string `name:"auth-mode" help:"Its authentication mode: ${enum}." enum:"API,API_AND_CONFIG_MAP,CONFIG_MAP," default:""`
+	AWSAuth  string `name:"aws-auth" help:"File with its aws-auth ConfigMap." placeholder:"FILE"`
+	Entries  string `name:"access-entries" help:"File with what the AWS CLI says of its access entries, in JSON." placeholder:"FILE"`
 }
 
 // Help says what can be pasted.
@@ -32,7 +35,14 @@ or the AWS CLI said, the answer of "aws sts get-caller-identity", or all of them
 is stored or sent anywhere.
 
   kubectl get svc 2>&1 | analyzer explain
-  analyzer explain --cluster prod --region eu-central-1 incident.log`
+  analyzer explain --cluster prod --region eu-central-1 incident.log
+
+What the cluster's own configuration says makes the answer certain. The file of --access-entries takes
+the answers of list-access-entries, describe-access-entry and describe-cluster, one after the other:
+
+  kubectl -n kube-system get cm aws-auth -o yaml > aws-auth.yaml
+  (aws eks describe-cluster --name prod; aws eks list-access-entries --cluster-name prod) > entries.json
+  analyzer explain --aws-auth aws-auth.yaml --access-entries entries.json incident.log`
 }
 
 var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
@@ -46,11 +56,20 @@ func (c *explainCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	answer := explain.Text(text, explain.Options{
-		Cluster: authlog.Cluster{Name: c.Cluster, Account: c.Account, Region: c.Region},
-		Facts:   authlog.ClusterFacts{Mode: authlog.AuthMode(c.AuthMode)},
-		Now:     time.Now().UTC(),
-	})
+	p := api.Pasted{
+		Text: text, Cluster: authlog.Cluster{Name: c.Cluster, Account: c.Account, Region: c.Region},
+		Mode: authlog.AuthMode(c.AuthMode), Now: time.Now().UTC(),
+	}
+	if p.AWSAuth, err = readFile(c.AWSAuth, r); err != nil {
+		return fmt.Errorf("--aws-auth: %w", err)
+	}
+	if p.AccessEntries, err = readFile(c.Entries, r); err != nil {
+		return fmt.Errorf("--access-entries: %w", err)
+	}
+	answer, err := explainer{}.Explain(p)
+	if err != nil {
+		return err
+	}
 	switch c.Output {
 	case "json":
 		return answer.WriteJSON(r.stdout)
@@ -61,13 +80,29 @@ func (c *explainCmd) Run(r *run) error {
 	}
 }
 
+// readFile reads a file whose name may be empty.
+func readFile(name string, r *run) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	return readAll(name, r.stdin)
+}
+
 // explainer answers POST /explain.
 type explainer struct{}
 
 // Explain answers what was pasted.
-func (explainer) Explain(p api.Pasted) api.Explanation {
-	a := explain.Text(p.Text, explain.Options{Cluster: p.Cluster, Facts: authlog.ClusterFacts{Mode: p.Mode}, Now: p.Now})
-	return &a
+func (explainer) Explain(p api.Pasted) (api.Explanation, error) {
+	o := explain.Options{Cluster: p.Cluster, Facts: authlog.ClusterFacts{Mode: p.Mode}, Now: p.Now}
+	if p.AWSAuth+p.AccessEntries != "" {
+		files, err := access.ReadFiles(p.Cluster, p.Mode, []byte(p.AWSAuth), []byte(p.AccessEntries))
+		if err != nil {
+			return nil, err
+		}
+		o.Facts, o.Configuration = files.Facts(), files.Explain
+	}
+	a := explain.Text(p.Text, o)
+	return &a, nil
 }
 
 // readAll reads a file, or standard input for "-" and "", up to maxPasted.

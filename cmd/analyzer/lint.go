@@ -6,7 +6,21 @@ import (
 	"strings"
 
 	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
+	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 )
+
+// linter answers POST /lint/aws-auth.
+type linter struct{}
+
+// LintAWSAuth checks an aws-auth.
+func (linter) LintAWSAuth(f api.AWSAuthFile) api.LintReport {
+	o := awsauth.Options{Mode: string(f.Mode), Account: f.Account, Granted: f.Granted}
+	if f.Region != "" {
+		o.Partition = diagnose.PartitionOf(f.Region)
+	}
+	return awsauth.Lint([]byte(f.Text), o)
+}
 
 type lintCmd struct {
 	AWSAuth lintAWSAuthCmd `cmd:"" name:"aws-auth" help:"Check an aws-auth ConfigMap as the authenticator reads it."`

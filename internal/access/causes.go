@@ -119,7 +119,7 @@ func (q *question) system() string {
 // entries looks for the principal's access entry, and for one that is nearly
 // its.
 func (q *question) entries() {
-	if q.a.Mode == authlog.ModeConfigMap || q.a.EntriesRead.IsZero() {
+	if q.a.Mode == authlog.ModeConfigMap {
 		return
 	}
 	for i := range q.a.Entries {

@@ -47,12 +47,9 @@ type Store interface {
 	// Principals lists at most f.Limit principals that f chooses, each on each
 	// of its clusters, the one heard of last first.
 	Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error)
-}
-
-// Facts tells what is known of a cluster from elsewhere than its log. It is
-// quick and safe to share.
-type Facts interface {
-	Facts(c authlog.Cluster) authlog.ClusterFacts
+	// Samples lists at most limit samples of a cluster and code, the newest
+	// first.
+	Samples(ctx context.Context, c authlog.Cluster, code string, limit int) ([]authlog.Sample, error)
 }
 
 // Health tells whether the service does its work.
@@ -70,8 +67,9 @@ type Config struct {
 	Callers    Callers               // nil: no token is asked for
 	Feed       *feed.Feed            // nil: GET /stream is refused
 	Beat       time.Duration         // after which a quiet stream shows that it lives; 0: 15 seconds
-	Facts      Facts                 // nil: nothing is known but by the log
+	Access     Access                // nil: nothing is known but by the log
 	Explainer  Explainer             // nil: POST /explain is refused
+	Linter     Linter                // nil: POST /lint/aws-auth is refused
 	Gatherer   prometheus.Gatherer   // what /metrics shows
 	Registerer prometheus.Registerer // where the metrics of the requests go; nil: nowhere
 	Log        zerolog.Logger
@@ -86,7 +84,7 @@ func New(cfg Config) *chi.Mux {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Store = scoped{cfg.Store} // no handler sees more than its caller may
+	cfg.Store = scoped{withUnread{cfg.Store, cfg.Access}} // no handler sees more than its caller may
 	r := chi.NewRouter()
 	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic, limitTime, identify(cfg.Callers))
 	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
@@ -108,8 +106,11 @@ func New(cfg Config) *chi.Mux {
 
 // findings are the routes that tell of clusters.
 func findings(r chi.Router, cfg *Config) {
-	get(r, "/clusters", answer(listClusters(cfg.Store, cfg.Now)))
-	get(r, "/clusters/{name}", answer(showCluster(cfg), param{name: "account"}, param{name: "region"}))
+	which := []param{{name: "account"}, {name: "region"}}
+	get(r, "/clusters", answer(listClusters(cfg)))
+	get(r, "/clusters/{name}", answer(showCluster(cfg), which...))
+	get(r, "/clusters/{name}/access", answer(showAccess(cfg), which...))
+	get(r, "/clusters/{name}/creator", answer(showCreator(cfg), which...))
 	get(r, "/clusters/{name}/denials", answer(listDenials(cfg.Store, cfg.Now), denialParams()...))
 	get(r, "/clusters/{name}/lockouts", answer(listLockoutsOf(cfg.Store, cfg.Now), lockoutParams()...))
 	get(r, "/clusters/{name}/principals", answer(listPrincipals(cfg.Store, cfg.Now), principalParams()...))
@@ -119,6 +120,7 @@ func findings(r chi.Router, cfg *Config) {
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
 	get(r, streamPath, newStreamer(cfg).serve)
 	r.Post("/explain", explain(cfg))
+	r.Post("/lint/aws-auth", lint(cfg))
 }
 
 // catalogues are the routes that are the same for everyone.

@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/eks-authlog/eks-authlog/internal/access"
+	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/explain"
@@ -88,6 +90,10 @@ func (f *fake) Principals(_ context.Context, q authlog.PrincipalFilter) ([]authl
 	return f.principals[:min(len(f.principals), q.Limit)], f.err
 }
 
+func (f *fake) Samples(context.Context, authlog.Cluster, string, int) ([]authlog.Sample, error) {
+	return nil, f.err
+}
+
 // unlessAll keeps a scope only where it leaves something out.
 func unlessAll(s *authlog.Scope) *authlog.Scope {
 	if s != nil && s.All() {
@@ -124,6 +130,7 @@ func serveWith(t *testing.T, cfg api.Config) *service {
 	t.Helper()
 	s := &service{reg: prometheus.NewPedanticRegistry(), log: &logText{}}
 	log := zerolog.New(s.log)
+	cfg.Linter = linter{}
 	cfg.Gatherer, cfg.Registerer, cfg.Log, cfg.Version = s.reg, s.reg, log, "1.2.3"
 	cfg.Now = func() time.Time { return now }
 	stop := func() {}
@@ -148,9 +155,24 @@ func serveFake(t *testing.T, f *fake) *service {
 // explainer is the real one.
 type explainer struct{}
 
-func (explainer) Explain(p api.Pasted) api.Explanation {
-	a := explain.Text(p.Text, explain.Options{Cluster: p.Cluster, Facts: authlog.ClusterFacts{Mode: p.Mode}, Now: p.Now})
-	return &a
+func (explainer) Explain(p api.Pasted) (api.Explanation, error) {
+	files, err := access.ReadFiles(p.Cluster, p.Mode, []byte(p.AWSAuth), []byte(p.AccessEntries))
+	if err != nil {
+		return nil, err
+	}
+	o := explain.Options{Cluster: p.Cluster, Facts: files.Facts(), Now: p.Now}
+	if p.AWSAuth+p.AccessEntries != "" {
+		o.Configuration = files.Explain
+	}
+	a := explain.Text(p.Text, o)
+	return &a, nil
+}
+
+// linter is the real one.
+type linter struct{}
+
+func (linter) LintAWSAuth(f api.AWSAuthFile) api.LintReport {
+	return awsauth.Lint([]byte(f.Text), awsauth.Options{Mode: string(f.Mode), Account: f.Account, Granted: f.Granted})
 }
 
 // logText keeps what is logged while requests go on.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,25 +15,13 @@ import (
 const maxOpen = 100
 
 func showCluster(cfg *Config) ask {
-	return func(r *http.Request, q query) (document, error) {
-		name, err := clusterName(r)
-		if err == nil {
-			err = q.accountAndRegion()
-		}
-		if err != nil {
-			return document{}, err
-		}
-		at := cfg.Now()
-		c, err := oneCluster(r.Context(), cfg.Store, at, authlog.Cluster{Name: name, Account: q.get("account"), Region: q.get("region")})
-		if err != nil {
-			return document{}, err
-		}
-		one, err := cfg.clusterDetail(r.Context(), c, at)
+	return ofCluster(cfg, func(ctx context.Context, c authlog.ClusterSummary) (document, error) {
+		one, err := cfg.clusterDetail(ctx, c, cfg.Now())
 		if err != nil {
 			return document{}, err
 		}
 		return jsonDocument(one), nil
-	}
+	})
 }
 
 // oneCluster finds the cluster of that name and, where they are given, account
@@ -75,7 +62,8 @@ func inPlace(c authlog.Cluster) string {
 }
 
 func (cfg *Config) clusterDetail(ctx context.Context, c authlog.ClusterSummary, at time.Time) (d clusterDetail, err error) {
-	d.cluster = wireClusters([]authlog.ClusterSummary{c}, at)[0]
+	facts := cfg.facts(c.Cluster)
+	d.cluster = wireCluster(&c, facts.Logging, at)
 	d.ReadThrough = orNull(c.ReadThrough)
 	if !c.ReadThrough.IsZero() {
 		d.LagSeconds = new(int64(max(at.Sub(c.ReadThrough), 0) / time.Second))
@@ -83,13 +71,15 @@ func (cfg *Config) clusterDetail(ctx context.Context, c authlog.ClusterSummary, 
 	if d.Insights, err = cfg.insightsOf(ctx, c.Cluster); err != nil {
 		return d, err
 	}
-	var facts authlog.ClusterFacts
-	if cfg.Facts != nil {
-		facts = cfg.Facts.Facts(c.Cluster)
-	}
 	d.Mode, d.Logging, d.EKSStatus = orNullText(string(facts.Mode)), orNullText(string(facts.Logging)), orNullText(facts.Status)
 	if d.Logging == nil && (d.Status == statusOK || d.Status == statusDenials) {
 		d.Logging = new(string(authlog.Yes)) // it just spoke
+	}
+	d.EnableLogging = loggingCommand(c.Cluster, &facts)
+	if cfg.Access != nil {
+		if a := cfg.Access.Access(c.Cluster); a != nil {
+			d.AccessTier = &a.Tier
+		}
 	}
 	if d.Creator, err = cfg.creatorOf(ctx, c.Cluster, &facts.Creator); err != nil {
 		return d, err

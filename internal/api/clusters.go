@@ -1,7 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
@@ -14,15 +17,18 @@ const silence = 30 * time.Minute
 // The states of a cluster in the order in which they win: what we cannot see
 // stands before what we saw.
 const (
-	statusPending = "pending" // the last 30 minutes have not been read (yet): nothing is known of now
-	statusSilent  = "silent"  // read, but no event in the last 30 minutes: is logging on?
-	statusDenials = "denials" // at least one denial in the last 24 hours
-	statusOK      = "ok"      // events, and no denial in the last 24 hours
+	statusOff     = "logging_off" // EKS says that the authenticator log is off: nothing can be known
+	statusPending = "pending"     // the last 30 minutes have not been read (yet): nothing is known of now
+	statusSilent  = "silent"      // read, but no event in the last 30 minutes: is logging on?
+	statusDenials = "denials"     // at least one denial in the last 24 hours
+	statusOK      = "ok"          // events, and no denial in the last 24 hours
 )
 
-func status(c authlog.ClusterSummary, now time.Time) string {
+func status(c *authlog.ClusterSummary, logging authlog.Answer, now time.Time) string {
 	recent := now.Add(-silence)
 	switch {
+	case logging == authlog.No && c.LastEvent.Before(recent):
+		return statusOff
 	case c.ReadThrough.Before(recent):
 		return statusPending
 	case c.LastEvent.Before(recent):
@@ -34,13 +40,26 @@ func status(c authlog.ClusterSummary, now time.Time) string {
 	}
 }
 
-func listClusters(store Store, now func() time.Time) ask {
+func listClusters(cfg *Config) ask {
 	return func(r *http.Request, _ query) (document, error) {
-		at := now()
-		found, err := store.Clusters(r.Context(), at)
+		at := cfg.Now()
+		found, err := cfg.Store.Clusters(r.Context(), at)
 		if err != nil {
 			return document{}, err
 		}
-		return jsonDocument(clusterList{Clusters: wireClusters(found, at)}), nil
+		list := clusterList{Clusters: make([]cluster, 0, len(found))}
+		for i := range found {
+			list.Clusters = append(list.Clusters, wireCluster(&found[i], cfg.facts(found[i].Cluster).Logging, at))
+		}
+		return jsonDocument(list), nil
 	}
+}
+
+// sortClusters puts them into the order of the store: by name, account and
+// region.
+func sortClusters(list []authlog.ClusterSummary) {
+	slices.SortFunc(list, func(a, b authlog.ClusterSummary) int {
+		return cmp.Or(strings.Compare(a.Cluster.Name, b.Cluster.Name), strings.Compare(a.Cluster.Account, b.Cluster.Account),
+			strings.Compare(a.Cluster.Region, b.Cluster.Region))
+	})
 }

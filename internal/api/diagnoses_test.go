@@ -279,12 +279,16 @@ type known authlog.ClusterFacts
 
 func (k known) Facts(authlog.Cluster) authlog.ClusterFacts { return authlog.ClusterFacts(k) }
 
+func (k known) Access(authlog.Cluster) *authlog.Access { return nil }
+
+func (k known) Clusters(authlog.Shard) []authlog.Cluster { return nil }
+
 func TestAClusterShowsWhatIsKnownFromElsewhere(t *testing.T) {
 	st := openStore(t, denialAt(prod, now, 1))
 	maker := diagnosisOf(prod, "creator_identified", "", now)
 	maker.Affected = []authlog.Affected{{ARN: "arn:guessed"}}
 	saveDiagnoses(t, st, maker)
-	s := serveWith(t, api.Config{Store: st, Health: &fake{}, Facts: known{
+	s := serveWith(t, api.Config{Store: st, Health: &fake{}, Access: known{
 		Status: "ACTIVE", Mode: authlog.ModeBoth, Logging: authlog.No,
 		Creator: authlog.Creator{ARN: deploy, Source: "CloudTrail CreateCluster", Exists: authlog.No},
 	}})

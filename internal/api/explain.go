@@ -3,7 +3,10 @@ package api
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
@@ -24,12 +27,16 @@ type Pasted struct {
 	Cluster authlog.Cluster
 	Mode    authlog.AuthMode
 	Now     time.Time
+	// AWSAuth is the aws-auth ConfigMap of the cluster, and AccessEntries what
+	// the AWS CLI says of its access entries; valid UTF-8.
+	AWSAuth, AccessEntries string
 }
 
 // An Explainer answers pasted text. It keeps nothing of it, and is safe to
-// share.
+// share. Its error is that AWSAuth or AccessEntries cannot be read, and is told
+// to the caller.
 type Explainer interface {
-	Explain(p Pasted) Explanation
+	Explain(p Pasted) (Explanation, error)
 }
 
 // An Explanation is an answer in each of its forms. The JSON is one object, as
@@ -69,15 +76,18 @@ func (cfg *Config) explanation(r *http.Request) (doc document, err error) {
 	if err != nil {
 		return doc, err
 	}
-	mediaType, err := explanationForm(r)
+	mediaType, err := formFor(r, "application/json", "text/plain", "text/markdown")
 	if err != nil {
 		return doc, err
 	}
-	if p.Text, err = pastedText(r); err != nil {
+	if err := p.read(r); err != nil {
 		return doc, err
 	}
 	p.Now = cfg.Now().UTC()
-	answer := cfg.Explainer.Explain(p)
+	answer, err := cfg.Explainer.Explain(p)
+	if err != nil {
+		return doc, plain(http.StatusBadRequest, err.Error())
+	}
 	write := answer.WriteJSON
 	switch mediaType {
 	case "text/plain":
@@ -95,16 +105,62 @@ func (cfg *Config) explanation(r *http.Request) (doc document, err error) {
 
 func (q query) pasted() (p Pasted, err error) {
 	p.Cluster = authlog.Cluster{Name: q.get("cluster"), Account: q.get("account"), Region: q.get("region")}
-	switch p.Mode = authlog.AuthMode(q.get("mode")); p.Mode {
-	case "", authlog.ModeAPI, authlog.ModeBoth, authlog.ModeConfigMap:
-	default:
-		return p, refuseParameter("mode", "must be API, API_AND_CONFIG_MAP or CONFIG_MAP, not %q", p.Mode)
+	if p.Mode, err = q.mode(); err != nil {
+		return p, err
 	}
 	return p, q.accountAndRegion()
 }
 
-func explanationForm(r *http.Request) (string, error) {
-	offered := []string{"application/json", "text/plain", "text/markdown"}
+func (q query) mode() (authlog.AuthMode, error) {
+	switch m := authlog.AuthMode(q.get("mode")); m {
+	case "", authlog.ModeAPI, authlog.ModeBoth, authlog.ModeConfigMap:
+		return m, nil
+	default:
+		return "", refuseParameter("mode", "must be API, API_AND_CONFIG_MAP or CONFIG_MAP, not %q", m)
+	}
+}
+
+// read takes the text from the body: all of it, or the parts of a form with
+// files (multipart/form-data, what curl -F sends).
+func (p *Pasted) read(r *http.Request) (err error) {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/form-data" {
+		p.Text, err = pastedText(r)
+		return err
+	}
+	body, err := pastedText(r)
+	if err != nil {
+		return err
+	}
+	parts := multipart.NewReader(strings.NewReader(body), params["boundary"])
+	into := map[string]*string{"text": &p.Text, "aws_auth": &p.AWSAuth, "access_entries": &p.AccessEntries}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return plain(http.StatusBadRequest, "the body is no multipart/form-data")
+		}
+		field, known := into[part.FormName()]
+		if !known {
+			return plain(http.StatusBadRequest, fmt.Sprintf("the form has a part %q; known are text, aws_auth and access_entries", part.FormName()))
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			return plain(http.StatusBadRequest, "the body is no multipart/form-data")
+		}
+		*field = string(text)
+	}
+	if strings.TrimSpace(p.Text) == "" {
+		return plain(http.StatusBadRequest, "the form has no part text; it must be what is to be explained: lines of the authenticator's log, or what kubectl said")
+	}
+	return nil
+}
+
+// formFor chooses among the media types that a route offers by what the caller
+// accepts; the first one stands for all.
+func formFor(r *http.Request, offered ...string) (string, error) {
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if accept == "" {
 		return offered[0], nil

@@ -166,6 +166,18 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// flag reads true or false, which is what it is when it is not given.
+func (q query) flag(name string) (bool, error) {
+	switch v := q.get(name); v {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, refuseParameter(name, "must be true or false, not %q", v)
+	}
+}
+
 // count reads a whole number between 1 and most; fallback when it is not given.
 func (q query) count(name string, fallback, most int) (int, error) {
 	s := q.get(name)

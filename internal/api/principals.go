@@ -50,12 +50,8 @@ func listPrincipals(store Store, now func() time.Time) ask {
 
 // principals reads which ones a request asks for.
 func (q query) principals() (f authlog.PrincipalFilter, err error) {
-	switch denied := q.get("denied"); denied {
-	case "", "false":
-	case "true":
-		f.Denied = true
-	default:
-		return f, refuseParameter("denied", "must be true or false, not %q", denied)
+	if f.Denied, err = q.flag("denied"); err != nil {
+		return f, err
 	}
 	f.Account, f.Region = q.get("account"), q.get("region")
 	if err = q.accountAndRegion(); err != nil {

@@ -59,3 +59,10 @@ func (s scoped) Principals(ctx context.Context, f authlog.PrincipalFilter) ([]au
 	f.Scope = &scope
 	return s.all.Principals(ctx, f)
 }
+
+func (s scoped) Samples(ctx context.Context, c authlog.Cluster, code string, limit int) ([]authlog.Sample, error) {
+	if !visible(ctx, c) {
+		return nil, nil
+	}
+	return s.all.Samples(ctx, c, code, limit)
+}

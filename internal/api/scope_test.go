@@ -44,10 +44,14 @@ func teams() callers {
 }
 
 var (
-	redOne   = authlog.Cluster{Name: "red-1", Account: "111122223333", Region: "eu-central-1"}
-	redTwo   = authlog.Cluster{Name: "shared", Account: "111122223333", Region: "eu-central-1"}
-	blueOne  = authlog.Cluster{Name: "blue-1", Account: "999900001111", Region: "ca-west-1"}
-	blueTwo  = authlog.Cluster{Name: "shared", Account: "999900001111", Region: "sa-east-1"}
+	redOne  = authlog.Cluster{Name: "red-1", Account: "111122223333", Region: "eu-central-1"}
+	redTwo  = authlog.Cluster{Name: "shared", Account: "111122223333", Region: "eu-central-1"}
+	blueOne = authlog.Cluster{Name: "blue-1", Account: "999900001111", Region: "ca-west-1"}
+	blueTwo = authlog.Cluster{Name: "shared", Account: "999900001111", Region: "sa-east-1"}
+	// Clusters without a log, of which only EKS knows.
+	redThree  = authlog.Cluster{Name: "red-3", Account: "111122223333", Region: "eu-central-1"}
+	blueThree = authlog.Cluster{Name: "blue-3", Account: "999900001111", Region: "ca-west-1"}
+
 	greenOne = authlog.Cluster{Name: "green-1", Account: "111122223333", Region: "eu-central-1"} // in red's account, and not red's
 )
 
@@ -109,7 +113,7 @@ type route struct {
 func routes() map[string]route {
 	other := func(format string) []string {
 		var paths []string
-		for _, name := range []string{"red-1", "shared", "blue-1", "green-1", "nowhere"} {
+		for _, name := range []string{"red-1", "red-3", "shared", "blue-1", "blue-3", "green-1", "nowhere"} {
 			paths = append(paths, fmt.Sprintf(format, name))
 		}
 		return paths
@@ -119,9 +123,11 @@ func routes() map[string]route {
 		ids = append(ids, authlog.DiagnosisID(c, "mapping_lost", sharedSSO))
 	}
 	return map[string]route{
-		"/":                {paths: []string{"/"}},
-		"/clusters":        {paths: []string{"/clusters"}},
-		"/clusters/{name}": {paths: append(other("/clusters/%s"), other("/clusters/%s?account=999900001111")...)},
+		"/":                        {paths: []string{"/"}},
+		"/clusters":                {paths: []string{"/clusters"}},
+		"/clusters/{name}":         {paths: append(other("/clusters/%s"), other("/clusters/%s?account=999900001111")...)},
+		"/clusters/{name}/access":  {paths: append(other("/clusters/%s/access"), other("/clusters/%s/access?account=999900001111")...)},
+		"/clusters/{name}/creator": {paths: append(other("/clusters/%s/creator"), other("/clusters/%s/creator?account=999900001111")...)},
 		"/clusters/{name}/denials": {paths: slices.Concat(
 			other("/clusters/%s/denials"), other("/clusters/%s/denials?limit=2&order=asc"), other("/clusters/%s/denials?account=999900001111"),
 			other("/clusters/%s/denials?filter=principal%%3D~%%22.*%%22"), other("/clusters/%s/denials?region=ca-west-1"),
@@ -141,7 +147,11 @@ func routes() map[string]route {
 		// What is answered without end is tried elsewhere.
 		"/stream": {paths: append(other("/stream?last_event_id=x&cluster=%s"),
 			"/stream?cluster=blue-1", "/stream?cluster=green-1", "/stream?cluster=nowhere", "/stream?region=x", "/stream?last_event_id=x")},
-		"/explain":                    {paths: []string{"/explain"}, method: http.MethodPost, body: "error: You must be logged in to the server (Unauthorized)"},
+		"/explain": {paths: []string{"/explain"}, method: http.MethodPost, body: "error: You must be logged in to the server (Unauthorized)"},
+		"/lint/aws-auth": {
+			paths:  append(other("/lint/aws-auth?cluster=%s&would_lock_out=true"), other("/lint/aws-auth?cluster=%s&account=999900001111")...),
+			method: http.MethodPost, body: "mapRoles: |\n  - rolearn: " + redRole + "\n    username: x\n",
+		},
 		"/catalogue/diagnoses":        {paths: []string{"/catalogue/diagnoses"}},
 		"/catalogue/diagnoses/{code}": {paths: []string{"/catalogue/diagnoses/mapping_lost"}},
 		"/reasons":                    {paths: []string{"/reasons"}},
@@ -208,8 +218,10 @@ func twoWorlds(t *testing.T) (everyones, reds *service) {
 	saveFindings(t, everything, blueRole, blueOne, blueTwo, greenOne)
 	saveFindings(t, mine, redRole, redOne, redTwo)
 	health := &fake{ready: true, shards: []authlog.ShardStatus{{Shard: "999900001111/ca-west-1", Error: "no permission on blue-1"}}}
-	everyones = serveWith(t, api.Config{Store: everything, Health: health, Explainer: explainer{}, Callers: teams()})
-	return everyones, serveWith(t, api.Config{Store: mine, Health: &fake{ready: true}, Explainer: explainer{}})
+	everyones = serveWith(t, api.Config{
+		Store: everything, Health: health, Explainer: explainer{}, Callers: teams(), Access: boardOf(redOne, redTwo, redThree, blueOne, blueTwo, blueThree, greenOne),
+	})
+	return everyones, serveWith(t, api.Config{Store: mine, Health: &fake{ready: true}, Explainer: explainer{}, Access: boardOf(redOne, redTwo, redThree)})
 }
 
 func TestNobodyIsAnsweredWithoutATokenOfTheService(t *testing.T) {

@@ -128,18 +128,14 @@ type problemTypeDoc struct {
 	Help   string `json:"help"`
 }
 
-func wireClusters(found []authlog.ClusterSummary, now time.Time) []cluster {
-	out := make([]cluster, 0, len(found))
-	for _, c := range found {
-		out = append(out, cluster{
-			Name: c.Cluster.Name, Account: c.Cluster.Account, Region: c.Cluster.Region,
-			LogGroup:  c.Cluster.LogGroup(),
-			LastEvent: orNull(c.LastEvent), LastDenial: orNull(c.LastDenial),
-			Denials24h: c.Denials24h, PrincipalsDenied24h: c.PrincipalsDenied24h,
-			Status: status(c, now),
-		})
+func wireCluster(c *authlog.ClusterSummary, logging authlog.Answer, now time.Time) cluster {
+	return cluster{
+		Name: c.Cluster.Name, Account: c.Cluster.Account, Region: c.Cluster.Region,
+		LogGroup:  c.Cluster.LogGroup(),
+		LastEvent: orNull(c.LastEvent), LastDenial: orNull(c.LastDenial),
+		Denials24h: c.Denials24h, PrincipalsDenied24h: c.PrincipalsDenied24h,
+		Status: status(c, logging, now),
 	}
-	return out
 }
 
 func wireDenials(found []authlog.Denial) []denial {

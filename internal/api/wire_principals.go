@@ -61,14 +61,19 @@ type spell struct {
 // A clusterDetail is all that is known of one cluster. null is not known.
 type clusterDetail struct {
 	cluster
-	ReadThrough  *time.Time `json:"read_through"`
-	LagSeconds   *int64     `json:"lag_seconds"`
-	EKSStatus    *string    `json:"eks_status"`
-	Mode         *string    `json:"authentication_mode"`
-	Logging      *string    `json:"authenticator_logging"`
-	Creator      *creator   `json:"creator"`
-	Insights     insights   `json:"insights"`
-	OpenLockouts []lockout  `json:"open_lockouts"`
+	ReadThrough *time.Time `json:"read_through"`
+	LagSeconds  *int64     `json:"lag_seconds"`
+	EKSStatus   *string    `json:"eks_status"`
+	Mode        *string    `json:"authentication_mode"`
+	Logging     *string    `json:"authenticator_logging"`
+	// EnableLogging is the command that turns the authenticator log on, where
+	// it is off.
+	EnableLogging *string `json:"enable_logging"`
+	// AccessTier is how much of /clusters/{name}/access is known.
+	AccessTier   *int      `json:"access_tier"`
+	Creator      *creator  `json:"creator"`
+	Insights     insights  `json:"insights"`
+	OpenLockouts []lockout `json:"open_lockouts"`
 }
 
 type creator struct {

@@ -234,7 +234,7 @@ type ClusterFacts struct {
 
 // A Creator is the principal that created a cluster.
 type Creator struct {
-	ARN    string // canonical
-	Source string // how that is known, e.g. "CloudTrail CreateCluster"
-	Exists Answer // whether IAM still has it
+	ARN    string `json:"arn"`              // canonical
+	Source string `json:"source"`           // how that is known, e.g. "CloudTrail CreateCluster"
+	Exists Answer `json:"exists,omitempty"` // whether IAM still has it
 }

@@ -73,12 +73,17 @@ type Marker struct {
 	Raw     string // the very bytes of the line
 }
 
-// A Sample is a line kept because it was not understood.
+// A Sample is a line kept for itself: because it was not understood, or for what
+// Code says.
 type Sample struct {
 	ID      ID
 	Cluster Cluster
 	Stream  string
 	Time    time.Time
-	Code    string // "unreadable" or "unclassified"
+	Code    string // "unreadable", "unclassified" or SampleCreator
 	Raw     string
 }
+
+// SampleCreator is the code of samples that are grants of the user
+// kubernetes-admin: a hint of who created the cluster, no proof.
+const SampleCreator = "creator"

@@ -16,6 +16,37 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccessBootstrapAdmin.
+const (
+	AccessBootstrapAdminNo  AccessBootstrapAdmin = "no"
+	AccessBootstrapAdminYes AccessBootstrapAdmin = "yes"
+)
+
+// Defines values for AccessLogging.
+const (
+	AccessLoggingNo  AccessLogging = "no"
+	AccessLoggingYes AccessLogging = "yes"
+)
+
+// Defines values for AccessFaultSeverity.
+const (
+	AccessFaultSeverityError   AccessFaultSeverity = "error"
+	AccessFaultSeverityInfo    AccessFaultSeverity = "info"
+	AccessFaultSeverityWarning AccessFaultSeverity = "warning"
+)
+
+// Defines values for AccessVerdictExists.
+const (
+	AccessVerdictExistsNo  AccessVerdictExists = "no"
+	AccessVerdictExistsYes AccessVerdictExists = "yes"
+)
+
+// Defines values for AccessVerdictMapped.
+const (
+	AccessVerdictMappedAWSAuth     AccessVerdictMapped = "aws_auth"
+	AccessVerdictMappedAccessEntry AccessVerdictMapped = "access_entry"
+)
+
 // Defines values for Actor.
 const (
 	ActorAWS             Actor = "aws"
@@ -28,12 +59,20 @@ const (
 	ActorSecurity        Actor = "security"
 )
 
+// Defines values for CauseSystem.
+const (
+	CauseSystemAWSAuth     CauseSystem = "aws_auth"
+	CauseSystemAccessEntry CauseSystem = "access_entry"
+	CauseSystemIam         CauseSystem = "iam"
+)
+
 // Defines values for ClusterStatus.
 const (
-	ClusterStatusDenials ClusterStatus = "denials"
-	ClusterStatusOk      ClusterStatus = "ok"
-	ClusterStatusPending ClusterStatus = "pending"
-	ClusterStatusSilent  ClusterStatus = "silent"
+	ClusterStatusDenials    ClusterStatus = "denials"
+	ClusterStatusLoggingOff ClusterStatus = "logging_off"
+	ClusterStatusOk         ClusterStatus = "ok"
+	ClusterStatusPending    ClusterStatus = "pending"
+	ClusterStatusSilent     ClusterStatus = "silent"
 )
 
 // Defines values for ClusterDetailAuthenticatorLogging.
@@ -45,10 +84,11 @@ const (
 
 // Defines values for ClusterDetailStatus.
 const (
-	ClusterDetailStatusDenials ClusterDetailStatus = "denials"
-	ClusterDetailStatusOk      ClusterDetailStatus = "ok"
-	ClusterDetailStatusPending ClusterDetailStatus = "pending"
-	ClusterDetailStatusSilent  ClusterDetailStatus = "silent"
+	ClusterDetailStatusDenials    ClusterDetailStatus = "denials"
+	ClusterDetailStatusLoggingOff ClusterDetailStatus = "logging_off"
+	ClusterDetailStatusOk         ClusterDetailStatus = "ok"
+	ClusterDetailStatusPending    ClusterDetailStatus = "pending"
+	ClusterDetailStatusSilent     ClusterDetailStatus = "silent"
 )
 
 // Defines values for Confidence.
@@ -127,6 +167,12 @@ const (
 	IdentityRelationSameAccount  IdentityRelation = "same_account"
 )
 
+// Defines values for KnownCreatorExists.
+const (
+	KnownCreatorExistsNo  KnownCreatorExists = "no"
+	KnownCreatorExistsYes KnownCreatorExists = "yes"
+)
+
 // Defines values for Layer.
 const (
 	Ec2      Layer = "ec2"
@@ -135,6 +181,13 @@ const (
 	Server   Layer = "server"
 	Token    Layer = "token"
 	Username Layer = "username"
+)
+
+// Defines values for LintFindingSeverity.
+const (
+	LintFindingSeverityError   LintFindingSeverity = "error"
+	LintFindingSeverityInfo    LintFindingSeverity = "info"
+	LintFindingSeverityWarning LintFindingSeverity = "warning"
 )
 
 // Defines values for LockoutState.
@@ -267,11 +320,16 @@ const (
 	RetryYes            Retry = "yes"
 )
 
+// Defines values for SarifVersion.
+const (
+	N210 SarifVersion = "2.1.0"
+)
+
 // Defines values for Severity.
 const (
-	Critical Severity = "critical"
-	Info     Severity = "info"
-	Warning  Severity = "warning"
+	SeverityCritical Severity = "critical"
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
 )
 
 // Defines values for SpellOutcome.
@@ -321,6 +379,12 @@ const (
 	StateAll      State = "all"
 	StateOpen     State = "open"
 	StateResolved State = "resolved"
+)
+
+// Defines values for WouldLockOut.
+const (
+	WouldLockOutFalse WouldLockOut = "false"
+	WouldLockOutTrue  WouldLockOut = "true"
 )
 
 // Defines values for ListDenialsParamsOrder.
@@ -375,6 +439,19 @@ const (
 	ExplainParamsModeCONFIGMAP       ExplainParamsMode = "CONFIG_MAP"
 )
 
+// Defines values for LintAWSAuthParamsMode.
+const (
+	LintAWSAuthParamsModeAPI             LintAWSAuthParamsMode = "API"
+	LintAWSAuthParamsModeAPIANDCONFIGMAP LintAWSAuthParamsMode = "API_AND_CONFIG_MAP"
+	LintAWSAuthParamsModeCONFIGMAP       LintAWSAuthParamsMode = "CONFIG_MAP"
+)
+
+// Defines values for LintAWSAuthParamsWouldLockOut.
+const (
+	LintAWSAuthParamsWouldLockOutFalse LintAWSAuthParamsWouldLockOut = "false"
+	LintAWSAuthParamsWouldLockOutTrue  LintAWSAuthParamsWouldLockOut = "true"
+)
+
 // Defines values for ListLockoutsParamsState.
 const (
 	ListLockoutsParamsStateAll      ListLockoutsParamsState = "all"
@@ -394,6 +471,145 @@ const (
 	UnknownProblem   GetProblemTypeParamsType = "unknown-problem"
 	UnknownReason    GetProblemTypeParamsType = "unknown-reason"
 )
+
+// AWSAuth The aws-auth ConfigMap as the authenticator holds it; absent where it is not known.
+type AWSAuth struct {
+	Accounts []string `json:"accounts"`
+	Exists   bool     `json:"exists"`
+
+	// Ignored The authentication mode is API.
+	Ignored bool          `json:"ignored"`
+	Read    Time          `json:"read"`
+	Roles   []AWSAuthItem `json:"roles"`
+
+	// Source kubernetes, in-cluster or a file.
+	Source string        `json:"source"`
+	Users  []AWSAuthItem `json:"users"`
+}
+
+// AWSAuthItem defines model for AWSAuthItem.
+type AWSAuthItem struct {
+	ARN    string   `json:"arn"`
+	Groups []string `json:"groups"`
+
+	// Overridden An access entry of the same principal counts instead.
+	Overridden *bool  `json:"overridden,omitempty"`
+	Username   string `json:"username"`
+}
+
+// Access What a cluster allows, as far as it could be read. Texts may quote the configuration, with every character that cannot be seen as an escape.
+type Access struct {
+	// AWSAuth The aws-auth ConfigMap as the authenticator holds it; absent where it is not known.
+	AWSAuth *AWSAuth `json:"aws_auth,omitempty"`
+
+	// BootstrapAdmin Whether the creator was given an access entry.
+	BootstrapAdmin *AccessBootstrapAdmin `json:"bootstrap_admin,omitempty"`
+
+	// Broken What is wrong, worst first.
+	Broken   []AccessFault `json:"broken"`
+	Cluster  ClusterRef    `json:"cluster"`
+	Created  *Time         `json:"created,omitempty"`
+	Creator  *KnownCreator `json:"creator,omitempty"`
+	Endpoint *string       `json:"endpoint,omitempty"`
+
+	// Entries By ARN.
+	Entries     []AccessEntry `json:"entries"`
+	EntriesRead *Time         `json:"entries_read,omitempty"`
+
+	// Logging Whether the authenticator log is on.
+	Logging *AccessLogging `json:"logging,omitempty"`
+
+	// Missing Calls that were refused.
+	Missing []MissingPermission `json:"missing"`
+
+	// Mode API, API_AND_CONFIG_MAP or CONFIG_MAP.
+	Mode            *string `json:"mode,omitempty"`
+	PlatformVersion *string `json:"platform_version,omitempty"`
+
+	// Problems Calls that failed for another reason.
+	Problems []string `json:"problems"`
+	Read     Time     `json:"read"`
+
+	// RoleARN Of the cluster role, with its path.
+	RoleARN *string `json:"role_arn,omitempty"`
+
+	// Status EKS's own word, such as ACTIVE.
+	Status *string `json:"status,omitempty"`
+
+	// Tier 0 the log alone, 1 EKS, 2 aws-auth too, 3 IAM too; what is known beyond is shown all the same.
+	Tier    int     `json:"tier"`
+	Version *string `json:"version,omitempty"`
+}
+
+// AccessBootstrapAdmin Whether the creator was given an access entry.
+type AccessBootstrapAdmin string
+
+// AccessLogging Whether the authenticator log is on.
+type AccessLogging string
+
+// AccessEntry defines model for AccessEntry.
+type AccessEntry struct {
+	// ARN With its path.
+	ARN      string         `json:"arn"`
+	Created  *Time          `json:"created,omitempty"`
+	Groups   []string       `json:"groups,omitempty"`
+	Modified *Time          `json:"modified,omitempty"`
+	Policies []AccessPolicy `json:"policies,omitempty"`
+
+	// Type STANDARD, EC2_LINUX, …
+	Type     *string `json:"type,omitempty"`
+	Username *string `json:"username,omitempty"`
+}
+
+// AccessFault defines model for AccessFault.
+type AccessFault struct {
+	Code string `json:"code"`
+
+	// Corrected What to write instead.
+	Corrected *string             `json:"corrected,omitempty"`
+	Effect    string              `json:"effect"`
+	Message   string              `json:"message"`
+	Severity  AccessFaultSeverity `json:"severity"`
+	Where     string              `json:"where"`
+}
+
+// AccessFaultSeverity defines model for AccessFault.Severity.
+type AccessFaultSeverity string
+
+// AccessPolicy defines model for AccessPolicy.
+type AccessPolicy struct {
+	ARN        string   `json:"arn"`
+	Namespaces []string `json:"namespaces,omitempty"`
+
+	// Scope cluster or namespace
+	Scope string `json:"scope"`
+}
+
+// AccessVerdict What a cluster's configuration says of one principal.
+type AccessVerdict struct {
+	// ARN As the log has it.
+	ARN string `json:"arn"`
+
+	// Causes Why it is not.
+	Causes  []Cause `json:"causes"`
+	Created *Time   `json:"created,omitempty"`
+
+	// Exists Whether IAM has it.
+	Exists *AccessVerdictExists `json:"exists,omitempty"`
+
+	// FullARN With its path.
+	FullARN *string `json:"full_arn,omitempty"`
+
+	// Mapped By what it is let in now.
+	Mapped   *AccessVerdictMapped `json:"mapped,omitempty"`
+	Username *string              `json:"username,omitempty"`
+}
+
+// AccessVerdictExists Whether IAM has it.
+type AccessVerdictExists string
+
+// AccessVerdictMapped By what it is let in now.
+type AccessVerdictMapped string
 
 // AccountID Examples: 111122223333
 type AccountID = string
@@ -426,6 +642,27 @@ type Affected struct {
 	UserIds []string `json:"user_ids,omitempty"`
 }
 
+// Cause defines model for Cause.
+type Cause struct {
+	Code string `json:"code"`
+
+	// Confidence How sure it is.
+	Confidence Confidence `json:"confidence"`
+
+	// Corrected The item of aws-auth to write instead, as YAML.
+	Corrected *string `json:"corrected,omitempty"`
+
+	// Near The entry or item that was probably meant for the principal. Places are in bytes, the end exclusive.
+	Near *NearItem `json:"near,omitempty"`
+
+	// System Where it is to be mended.
+	System CauseSystem `json:"system"`
+	Why    string      `json:"why"`
+}
+
+// CauseSystem Where it is to be mended.
+type CauseSystem string
+
 // Cluster defines model for Cluster.
 type Cluster struct {
 	// Account Examples: 111122223333
@@ -445,6 +682,7 @@ type Cluster struct {
 	Region              string `json:"region"`
 
 	// Status The first that holds of
+	// logging_off: EKS says that the authenticator log is off, so nothing can be known;
 	// pending: the last 30 minutes have not been read (yet), so nothing is known of now;
 	// silent: no event in the last 30 minutes, which even an idle cluster has: is logging on?;
 	// denials: at least one denial in the last 24 hours;
@@ -453,6 +691,7 @@ type Cluster struct {
 }
 
 // ClusterStatus The first that holds of
+// logging_off: EKS says that the authenticator log is off, so nothing can be known;
 // pending: the last 30 minutes have not been read (yet), so nothing is known of now;
 // silent: no event in the last 30 minutes, which even an idle cluster has: is logging on?;
 // denials: at least one denial in the last 24 hours;
@@ -461,6 +700,9 @@ type ClusterStatus string
 
 // ClusterDetail One cluster. null is not known.
 type ClusterDetail struct {
+	// AccessTier How much of /clusters/{name}/access is known.
+	AccessTier *int `json:"access_tier"`
+
 	// Account Examples: 111122223333
 	Account AccountID `json:"account"`
 
@@ -478,6 +720,9 @@ type ClusterDetail struct {
 
 	// EKSStatus EKS's own word, such as ACTIVE.
 	EKSStatus *string `json:"eks_status"`
+
+	// EnableLogging The command that turns the authenticator log on, where it is off.
+	EnableLogging *string `json:"enable_logging"`
 
 	// Insights Where to look with your own eyes.
 	Insights Insights `json:"insights"`
@@ -544,6 +789,21 @@ type Creator struct {
 // CreatorExists Whether IAM still has it.
 type CreatorExists string
 
+// CreatorLines defines model for CreatorLines.
+type CreatorLines struct {
+	Cluster ClusterRef `json:"cluster"`
+
+	// Creator Who created the cluster; null is not known.
+	Creator *Creator `json:"creator"`
+
+	// Lines The newest first.
+	Lines    []RawLine `json:"lines"`
+	LogGroup string    `json:"log_group"`
+
+	// Query What asks CloudWatch Logs Insights for the lines.
+	Query string `json:"query"`
+}
+
 // Denial One refused request. Every member is there, but for a request with `fields`.
 type Denial struct {
 	// Account Examples: 111122223333
@@ -604,6 +864,9 @@ type Diagnosis struct {
 	Affected      []Affected `json:"affected"`
 	AffectedTotal int        `json:"affected_total"`
 
+	// Broken What is wrong with aws-auth now.
+	Broken []AccessFault `json:"broken,omitempty"`
+
 	// Children Ids of those that this one explains, at most some dozens.
 	Children      []string   `json:"children,omitempty"`
 	ChildrenTotal *int       `json:"children_total,omitempty"`
@@ -614,6 +877,9 @@ type Diagnosis struct {
 
 	// Confidence How sure it is.
 	Confidence Confidence `json:"confidence"`
+
+	// Configuration What a cluster's configuration says of one principal.
+	Configuration *AccessVerdict `json:"configuration,omitempty"`
 
 	// Count Lines that speak for it in this spell.
 	Count int      `json:"count"`
@@ -732,9 +998,12 @@ type Evidence struct {
 	// Line Its id; absent for what is not kept by line.
 	Line *string `json:"line,omitempty"`
 
-	// Raw The line. Not to be trusted.
-	Raw  *string `json:"raw,omitempty"`
-	Time Time    `json:"time"`
+	// Raw The line, bytes that are no UTF-8 replaced. Not to be trusted.
+	Raw *string `json:"raw,omitempty"`
+
+	// RawBase64 The very bytes, where raw has not all of them.
+	RawBase64 []byte `json:"raw_base64,omitempty"`
+	Time      Time   `json:"time"`
 
 	// What What it shows.
 	What string `json:"what"`
@@ -746,6 +1015,9 @@ type ExplainedDiagnosis struct {
 	Affected      []Affected `json:"affected,omitempty"`
 	AffectedTotal *int       `json:"affected_total,omitempty"`
 
+	// Broken What is wrong with aws-auth now.
+	Broken []AccessFault `json:"broken,omitempty"`
+
 	// Children Ids of those that this one explains, at most some dozens.
 	Children      []string   `json:"children,omitempty"`
 	ChildrenTotal *int       `json:"children_total,omitempty"`
@@ -756,6 +1028,9 @@ type ExplainedDiagnosis struct {
 
 	// Confidence How sure it is.
 	Confidence Confidence `json:"confidence"`
+
+	// Configuration What a cluster's configuration says of one principal.
+	Configuration *AccessVerdict `json:"configuration,omitempty"`
 
 	// Count Lines that speak for it in this spell.
 	Count int      `json:"count"`
@@ -877,8 +1152,92 @@ type Insights struct {
 	URL string `json:"url"`
 }
 
+// KnownCreator defines model for KnownCreator.
+type KnownCreator struct {
+	ARN string `json:"arn"`
+
+	// Exists Whether IAM still has it.
+	Exists *KnownCreatorExists `json:"exists,omitempty"`
+
+	// Source How that is known.
+	Source string `json:"source"`
+}
+
+// KnownCreatorExists Whether IAM still has it.
+type KnownCreatorExists string
+
 // Layer The step of authentication that refused.
 type Layer string
+
+// LintFinding defines model for LintFinding.
+type LintFinding struct {
+	Code   string `json:"code"`
+	Column int    `json:"column"`
+
+	// Corrected What to write instead, as YAML.
+	Corrected *string `json:"corrected,omitempty"`
+
+	// Effect What it costs.
+	Effect    string `json:"effect"`
+	EndColumn int    `json:"end_column"`
+
+	// Item Place in the section, from 0; -1 is the section or file.
+	Item    int    `json:"item"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+
+	// Section The key of the data.
+	Section  *string             `json:"section,omitempty"`
+	Severity LintFindingSeverity `json:"severity"`
+
+	// Source The line as it stands.
+	Source *string `json:"source,omitempty"`
+
+	// Wrong The wrong text, quoted.
+	Wrong *string `json:"wrong,omitempty"`
+}
+
+// LintFindingSeverity defines model for LintFinding.Severity.
+type LintFindingSeverity string
+
+// LintLockout defines model for LintLockout.
+type LintLockout struct {
+	// Nearest The item that was probably meant for it.
+	Nearest   *LintNearest `json:"nearest,omitempty"`
+	Principal string       `json:"principal"`
+}
+
+// LintNearest The item that was probably meant for it.
+type LintNearest struct {
+	ARN       string `json:"arn"`
+	Code      string `json:"code"`
+	Column    int    `json:"column"`
+	Corrected string `json:"corrected"`
+
+	// Have A part of a text, in bytes; the end is exclusive.
+	Have    Span   `json:"have"`
+	Item    int    `json:"item"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	Section string `json:"section"`
+
+	// Want A part of a text, in bytes; the end is exclusive.
+	Want Span `json:"want"`
+}
+
+// LintReport defines model for LintReport.
+type LintReport struct {
+	File *string `json:"file,omitempty"`
+
+	// Findings By line.
+	Findings []LintFinding `json:"findings"`
+
+	// LockedOut Who got in and would be denied.
+	LockedOut []LintLockout `json:"locked_out,omitempty"`
+
+	// Refused The file never reaches the cluster.
+	Refused bool `json:"refused"`
+}
 
 // Lockout A diagnosis in a list.
 type Lockout struct {
@@ -945,6 +1304,33 @@ type LockoutList struct {
 
 	// Next The token of the next page. Absent on the last.
 	Next *string `json:"next,omitempty"`
+}
+
+// MissingPermission defines model for MissingPermission.
+type MissingPermission struct {
+	// Action The IAM action, or verb and resource of Kubernetes.
+	Action string `json:"action"`
+
+	// Detail The refusal's own words.
+	Detail   string  `json:"detail"`
+	Resource *string `json:"resource,omitempty"`
+
+	// Tier That needs it.
+	Tier int `json:"tier"`
+}
+
+// NearItem The entry or item that was probably meant for the principal. Places are in bytes, the end exclusive.
+type NearItem struct {
+	// Have As it is written.
+	Have     string `json:"have"`
+	HaveFrom int    `json:"have_from"`
+	HaveTo   int    `json:"have_to"`
+
+	// Want The principal.
+	Want     string `json:"want"`
+	WantFrom int    `json:"want_from"`
+	WantTo   int    `json:"want_to"`
+	Where    string `json:"where"`
 }
 
 // Placeholder defines model for Placeholder.
@@ -1051,6 +1437,18 @@ type ProblemType struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Type   string `json:"type"`
+}
+
+// RawLine defines model for RawLine.
+type RawLine struct {
+	ID string `json:"id"`
+
+	// Raw The line, bytes that are no UTF-8 replaced. Not to be trusted.
+	Raw string `json:"raw"`
+
+	// RawBase64 The very bytes, where raw has not all of them.
+	RawBase64 []byte `json:"raw_base64,omitempty"`
+	Time      Time   `json:"time"`
 }
 
 // ReadText What the text was taken for.
@@ -1199,6 +1597,16 @@ type RuledOut struct {
 	Why  string `json:"why"`
 }
 
+// Sarif A log of the Static Analysis Results Interchange Format, version 2.1.0.
+type Sarif struct {
+	Schema  *string       `json:"$schema,omitempty"`
+	Runs    []interface{} `json:"runs"`
+	Version SarifVersion  `json:"version"`
+}
+
+// SarifVersion defines model for Sarif.Version.
+type SarifVersion string
+
 // Severity How soon a person must look.
 type Severity string
 
@@ -1213,6 +1621,12 @@ type Shard struct {
 
 	// Shard Account/region.
 	Shard string `json:"shard"`
+}
+
+// Span A part of a text, in bytes; the end is exclusive.
+type Span struct {
+	From int `json:"from"`
+	To   int `json:"to"`
 }
 
 // Spell From when to when a principal came to a cluster under one unique id and session, and what came of it.
@@ -1341,8 +1755,29 @@ type State string
 // StreamFilter defines model for streamFilter.
 type StreamFilter = []string
 
+// WouldLockOut defines model for would_lock_out.
+type WouldLockOut string
+
 // GetClusterParams defines parameters for GetCluster.
 type GetClusterParams struct {
+	// Account The account of the cluster.
+	Account *Account `form:"account,omitempty" json:"account,omitempty"`
+
+	// Region The region of the cluster.
+	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+}
+
+// GetAccessParams defines parameters for GetAccess.
+type GetAccessParams struct {
+	// Account The account of the cluster.
+	Account *Account `form:"account,omitempty" json:"account,omitempty"`
+
+	// Region The region of the cluster.
+	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+}
+
+// GetCreatorParams defines parameters for GetCreator.
+type GetCreatorParams struct {
 	// Account The account of the cluster.
 	Account *Account `form:"account,omitempty" json:"account,omitempty"`
 
@@ -1486,6 +1921,16 @@ type ListDiagnosesParams struct {
 // ListDiagnosesParamsState defines parameters for ListDiagnoses.
 type ListDiagnosesParamsState string
 
+// ExplainMultipartBody defines parameters for Explain.
+type ExplainMultipartBody struct {
+	// AccessEntries The answers of aws eks list-access-entries, describe-access-entry and describe-cluster in JSON, one after the other.
+	AccessEntries *string `json:"access_entries,omitempty"`
+
+	// AWSAuth The aws-auth ConfigMap of the cluster.
+	AWSAuth *string `json:"aws_auth,omitempty"`
+	Text    string  `json:"text"`
+}
+
 // ExplainTextBody defines parameters for Explain.
 type ExplainTextBody = string
 
@@ -1506,6 +1951,30 @@ type ExplainParams struct {
 
 // ExplainParamsMode defines parameters for Explain.
 type ExplainParamsMode string
+
+// LintAWSAuthParams defines parameters for LintAWSAuth.
+type LintAWSAuthParams struct {
+	// Cluster The cluster's name.
+	Cluster *ClusterParameter `form:"cluster,omitempty" json:"cluster,omitempty"`
+
+	// Account The account of the cluster.
+	Account *Account `form:"account,omitempty" json:"account,omitempty"`
+
+	// Region The region of the cluster.
+	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+
+	// Mode The cluster's authentication mode, if you know it.
+	Mode *LintAWSAuthParamsMode `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// WouldLockOut Name the principals that got in to the cluster within 24 hours and that the file would deny.
+	WouldLockOut *LintAWSAuthParamsWouldLockOut `form:"would_lock_out,omitempty" json:"would_lock_out,omitempty"`
+}
+
+// LintAWSAuthParamsMode defines parameters for LintAWSAuth.
+type LintAWSAuthParamsMode string
+
+// LintAWSAuthParamsWouldLockOut defines parameters for LintAWSAuth.
+type LintAWSAuthParamsWouldLockOut string
 
 // ListLockoutsParams defines parameters for ListLockouts.
 type ListLockoutsParams struct {
@@ -1562,6 +2031,9 @@ type StreamParams struct {
 	// LastEventID The id of an event of this service; go on behind it.
 	LastEventID *LastEventID `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
 }
+
+// ExplainMultipartRequestBody defines body for Explain for multipart/form-data ContentType.
+type ExplainMultipartRequestBody ExplainMultipartBody
 
 // ExplainTextRequestBody defines body for Explain for text/plain ContentType.
 type ExplainTextRequestBody = ExplainTextBody
@@ -1684,6 +2156,24 @@ type ClientInterface interface {
 	// Corresponds with GET /clusters/{name} (the `GetCluster` operationId).
 	GetCluster(ctx context.Context, name string, params *GetClusterParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetAccess What a cluster allows, and what is wrong with it
+	//
+	// The authentication mode, access entries, aws-auth and creator, as they
+	// were last read, with what is wrong with them. `tier` says how much that
+	// is, `missing` which permissions the service lacks for more.
+	//
+	// Corresponds with GET /clusters/{name}/access (the `GetAccess` operationId).
+	GetAccess(ctx context.Context, name string, params *GetAccessParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCreator Who created a cluster, and the newest grants of kubernetes-admin
+	//
+	// EKS lets the creator of a cluster in as the user kubernetes-admin, unless
+	// by an access entry; aws-auth can give the name to others. So the lines
+	// are a hint and no proof.
+	//
+	// Corresponds with GET /clusters/{name}/creator (the `GetCreator` operationId).
+	GetCreator(ctx context.Context, name string, params *GetCreatorParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDenials Who was refused, newest first
 	//
 	// A name that stands for clusters in several accounts or regions returns
@@ -1740,8 +2230,10 @@ type ClientInterface interface {
 	// Give it lines of the authenticator's log in any wrapping, what kubectl,
 	// kubelet, helm or the AWS CLI said, the answer of
 	// `aws sts get-caller-identity`, or all of them in one text of at most
-	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-	// Nothing of it is stored. Accept chooses between JSON, plain text for a
+	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+	// unless that is multipart/form-data: then the part `text` is the text, and
+	// the cluster's own configuration in the other parts makes the answer
+	// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 	// terminal and Markdown for a ticket.
 	//
 	// Takes any type of body and a specified content type.
@@ -1754,14 +2246,29 @@ type ClientInterface interface {
 	// Give it lines of the authenticator's log in any wrapping, what kubectl,
 	// kubelet, helm or the AWS CLI said, the answer of
 	// `aws sts get-caller-identity`, or all of them in one text of at most
-	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-	// Nothing of it is stored. Accept chooses between JSON, plain text for a
+	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+	// unless that is multipart/form-data: then the part `text` is the text, and
+	// the cluster's own configuration in the other parts makes the answer
+	// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 	// terminal and Markdown for a ticket.
 	//
 	// Takes a body of the `text/plain` content type.
 	//
 	// Corresponds with POST /explain (the `Explain` operationId).
 	ExplainWithTextBody(ctx context.Context, params *ExplainParams, body ExplainTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LintAWSAuthWithBody What is wrong with an aws-auth ConfigMap, before it is applied
+	//
+	// Give it the manifest or its data alone, in YAML or JSON, of at most
+	// 262144 bytes. It is read as the authenticator reads it. Nothing of it is
+	// stored. With `cluster` it is checked for that cluster; `would_lock_out`
+	// then names the principals that got in within 24 hours and that the file
+	// would deny. Accept chooses between JSON, plain text and SARIF.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /lint/aws-auth (the `LintAWSAuth` operationId).
+	LintAWSAuthWithBody(ctx context.Context, params *LintAWSAuthParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLockouts Who is locked out, of which cluster, and why
 	//
@@ -1943,6 +2450,44 @@ func (c *Client) GetCluster(ctx context.Context, name string, params *GetCluster
 	return c.Client.Do(req)
 }
 
+// GetAccess What a cluster allows, and what is wrong with it
+//
+// The authentication mode, access entries, aws-auth and creator, as they
+// were last read, with what is wrong with them. `tier` says how much that
+// is, `missing` which permissions the service lacks for more.
+//
+// Corresponds with GET /clusters/{name}/access (the `GetAccess` operationId).
+func (c *Client) GetAccess(ctx context.Context, name string, params *GetAccessParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccessRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCreator Who created a cluster, and the newest grants of kubernetes-admin
+//
+// EKS lets the creator of a cluster in as the user kubernetes-admin, unless
+// by an access entry; aws-auth can give the name to others. So the lines
+// are a hint and no proof.
+//
+// Corresponds with GET /clusters/{name}/creator (the `GetCreator` operationId).
+func (c *Client) GetCreator(ctx context.Context, name string, params *GetCreatorParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCreatorRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDenials Who was refused, newest first
 //
 // A name that stands for clusters in several accounts or regions returns
@@ -2049,8 +2594,10 @@ func (c *Client) GetDiagnosis(ctx context.Context, id string, reqEditors ...Requ
 // Give it lines of the authenticator's log in any wrapping, what kubectl,
 // kubelet, helm or the AWS CLI said, the answer of
 // `aws sts get-caller-identity`, or all of them in one text of at most
-// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-// Nothing of it is stored. Accept chooses between JSON, plain text for a
+// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+// unless that is multipart/form-data: then the part `text` is the text, and
+// the cluster's own configuration in the other parts makes the answer
+// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 // terminal and Markdown for a ticket.
 //
 // Takes any type of body and a specified content type.
@@ -2073,8 +2620,10 @@ func (c *Client) ExplainWithBody(ctx context.Context, params *ExplainParams, con
 // Give it lines of the authenticator's log in any wrapping, what kubectl,
 // kubelet, helm or the AWS CLI said, the answer of
 // `aws sts get-caller-identity`, or all of them in one text of at most
-// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-// Nothing of it is stored. Accept chooses between JSON, plain text for a
+// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+// unless that is multipart/form-data: then the part `text` is the text, and
+// the cluster's own configuration in the other parts makes the answer
+// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 // terminal and Markdown for a ticket.
 //
 // Takes a body of the `text/plain` content type.
@@ -2082,6 +2631,29 @@ func (c *Client) ExplainWithBody(ctx context.Context, params *ExplainParams, con
 // Corresponds with POST /explain (the `Explain` operationId).
 func (c *Client) ExplainWithTextBody(ctx context.Context, params *ExplainParams, body ExplainTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainRequestWithTextBody(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LintAWSAuthWithBody What is wrong with an aws-auth ConfigMap, before it is applied
+//
+// Give it the manifest or its data alone, in YAML or JSON, of at most
+// 262144 bytes. It is read as the authenticator reads it. Nothing of it is
+// stored. With `cluster` it is checked for that cluster; `would_lock_out`
+// then names the principals that got in within 24 hours and that the file
+// would deny. Accept chooses between JSON, plain text and SARIF.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /lint/aws-auth (the `LintAWSAuth` operationId).
+func (c *Client) LintAWSAuthWithBody(ctx context.Context, params *LintAWSAuthParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLintAWSAuthRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2423,6 +2995,152 @@ func NewGetClusterRequest(server string, name string, params *GetClusterParams) 
 	}
 
 	operationPath := fmt.Sprintf("/clusters/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Region != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccessRequest constructs an http.Request for the GetAccess method
+func NewGetAccessRequest(server string, name string, params *GetAccessParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/clusters/%s/access", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Region != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetCreatorRequest constructs an http.Request for the GetCreator method
+func NewGetCreatorRequest(server string, name string, params *GetCreatorParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/clusters/%s/creator", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3189,6 +3907,110 @@ func NewExplainRequestWithBody(server string, params *ExplainParams, contentType
 	return req, nil
 }
 
+// NewLintAWSAuthRequestWithBody constructs an http.Request for the LintAWSAuth method, with any body, and a specified content type
+func NewLintAWSAuthRequestWithBody(server string, params *LintAWSAuthParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/lint/aws-auth")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cluster != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cluster", *params.Cluster, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Region != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Mode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "mode", *params.Mode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.WouldLockOut != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "would_lock_out", *params.WouldLockOut, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListLockoutsRequest constructs an http.Request for the ListLockouts method
 func NewListLockoutsRequest(server string, params *ListLockoutsParams) (*http.Request, error) {
 	var err error
@@ -3714,6 +4536,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /clusters/{name} (the `GetCluster` operationId).
 	GetClusterWithResponse(ctx context.Context, name string, params *GetClusterParams, reqEditors ...RequestEditorFn) (*GetClusterResponse, error)
 
+	// GetAccessWithResponse What a cluster allows, and what is wrong with it
+	//
+	// The authentication mode, access entries, aws-auth and creator, as they
+	// were last read, with what is wrong with them. `tier` says how much that
+	// is, `missing` which permissions the service lacks for more.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /clusters/{name}/access (the `GetAccess` operationId).
+	GetAccessWithResponse(ctx context.Context, name string, params *GetAccessParams, reqEditors ...RequestEditorFn) (*GetAccessResponse, error)
+
+	// GetCreatorWithResponse Who created a cluster, and the newest grants of kubernetes-admin
+	//
+	// EKS lets the creator of a cluster in as the user kubernetes-admin, unless
+	// by an access entry; aws-auth can give the name to others. So the lines
+	// are a hint and no proof.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /clusters/{name}/creator (the `GetCreator` operationId).
+	GetCreatorWithResponse(ctx context.Context, name string, params *GetCreatorParams, reqEditors ...RequestEditorFn) (*GetCreatorResponse, error)
+
 	// ListDenialsWithResponse Who was refused, newest first
 	//
 	// A name that stands for clusters in several accounts or regions returns
@@ -3780,8 +4624,10 @@ type ClientWithResponsesInterface interface {
 	// Give it lines of the authenticator's log in any wrapping, what kubectl,
 	// kubelet, helm or the AWS CLI said, the answer of
 	// `aws sts get-caller-identity`, or all of them in one text of at most
-	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-	// Nothing of it is stored. Accept chooses between JSON, plain text for a
+	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+	// unless that is multipart/form-data: then the part `text` is the text, and
+	// the cluster's own configuration in the other parts makes the answer
+	// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 	// terminal and Markdown for a ticket.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3794,14 +4640,29 @@ type ClientWithResponsesInterface interface {
 	// Give it lines of the authenticator's log in any wrapping, what kubectl,
 	// kubelet, helm or the AWS CLI said, the answer of
 	// `aws sts get-caller-identity`, or all of them in one text of at most
-	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-	// Nothing of it is stored. Accept chooses between JSON, plain text for a
+	// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+	// unless that is multipart/form-data: then the part `text` is the text, and
+	// the cluster's own configuration in the other parts makes the answer
+	// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 	// terminal and Markdown for a ticket.
 	//
 	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /explain (the `Explain` operationId).
 	ExplainWithTextBodyWithResponse(ctx context.Context, params *ExplainParams, body ExplainTextRequestBody, reqEditors ...RequestEditorFn) (*ExplainResponse, error)
+
+	// LintAWSAuthWithBodyWithResponse What is wrong with an aws-auth ConfigMap, before it is applied
+	//
+	// Give it the manifest or its data alone, in YAML or JSON, of at most
+	// 262144 bytes. It is read as the authenticator reads it. Nothing of it is
+	// stored. With `cluster` it is checked for that cluster; `would_lock_out`
+	// then names the principals that got in within 24 hours and that the file
+	// would deny. Accept chooses between JSON, plain text and SARIF.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /lint/aws-auth (the `LintAWSAuth` operationId).
+	LintAWSAuthWithBodyWithResponse(ctx context.Context, params *LintAWSAuthParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LintAWSAuthResponse, error)
 
 	// ListLockoutsWithResponse Who is locked out, of which cluster, and why
 	//
@@ -4060,6 +4921,56 @@ func (r GetClusterResponse) StatusCode() int {
 	return 0
 }
 
+type GetAccessResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Access
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAccessResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAccessResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetCreatorResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreatorLines
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCreatorResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCreatorResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ListDenialsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4204,6 +5115,33 @@ func (r ExplainResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ExplainResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type LintAWSAuthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LintReport
+	// ApplicationSarifJSON200 the response for an HTTP 200 `application/sarif+json` response
+	ApplicationSarifJSON200 *Sarif
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r LintAWSAuthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LintAWSAuthResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -4506,6 +5444,40 @@ func (c *ClientWithResponses) GetClusterWithResponse(ctx context.Context, name s
 	return ParseGetClusterResponse(rsp)
 }
 
+// GetAccessWithResponse What a cluster allows, and what is wrong with it
+//
+// The authentication mode, access entries, aws-auth and creator, as they
+// were last read, with what is wrong with them. `tier` says how much that
+// is, `missing` which permissions the service lacks for more.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /clusters/{name}/access (the `GetAccess` operationId).
+func (c *ClientWithResponses) GetAccessWithResponse(ctx context.Context, name string, params *GetAccessParams, reqEditors ...RequestEditorFn) (*GetAccessResponse, error) {
+	rsp, err := c.GetAccess(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAccessResponse(rsp)
+}
+
+// GetCreatorWithResponse Who created a cluster, and the newest grants of kubernetes-admin
+//
+// EKS lets the creator of a cluster in as the user kubernetes-admin, unless
+// by an access entry; aws-auth can give the name to others. So the lines
+// are a hint and no proof.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /clusters/{name}/creator (the `GetCreator` operationId).
+func (c *ClientWithResponses) GetCreatorWithResponse(ctx context.Context, name string, params *GetCreatorParams, reqEditors ...RequestEditorFn) (*GetCreatorResponse, error) {
+	rsp, err := c.GetCreator(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCreatorResponse(rsp)
+}
+
 // ListDenialsWithResponse Who was refused, newest first
 //
 // A name that stands for clusters in several accounts or regions returns
@@ -4602,8 +5574,10 @@ func (c *ClientWithResponses) GetDiagnosisWithResponse(ctx context.Context, id s
 // Give it lines of the authenticator's log in any wrapping, what kubectl,
 // kubelet, helm or the AWS CLI said, the answer of
 // `aws sts get-caller-identity`, or all of them in one text of at most
-// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-// Nothing of it is stored. Accept chooses between JSON, plain text for a
+// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+// unless that is multipart/form-data: then the part `text` is the text, and
+// the cluster's own configuration in the other parts makes the answer
+// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 // terminal and Markdown for a ticket.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4622,8 +5596,10 @@ func (c *ClientWithResponses) ExplainWithBodyWithResponse(ctx context.Context, p
 // Give it lines of the authenticator's log in any wrapping, what kubectl,
 // kubelet, helm or the AWS CLI said, the answer of
 // `aws sts get-caller-identity`, or all of them in one text of at most
-// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says.
-// Nothing of it is stored. Accept chooses between JSON, plain text for a
+// 262144 bytes. It is taken as UTF-8 text, whatever Content-Type says,
+// unless that is multipart/form-data: then the part `text` is the text, and
+// the cluster's own configuration in the other parts makes the answer
+// certain. Nothing of it is stored. Accept chooses between JSON, plain text for a
 // terminal and Markdown for a ticket.
 //
 // Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
@@ -4635,6 +5611,25 @@ func (c *ClientWithResponses) ExplainWithTextBodyWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseExplainResponse(rsp)
+}
+
+// LintAWSAuthWithBodyWithResponse What is wrong with an aws-auth ConfigMap, before it is applied
+//
+// Give it the manifest or its data alone, in YAML or JSON, of at most
+// 262144 bytes. It is read as the authenticator reads it. Nothing of it is
+// stored. With `cluster` it is checked for that cluster; `would_lock_out`
+// then names the principals that got in within 24 hours and that the file
+// would deny. Accept chooses between JSON, plain text and SARIF.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /lint/aws-auth (the `LintAWSAuth` operationId).
+func (c *ClientWithResponses) LintAWSAuthWithBodyWithResponse(ctx context.Context, params *LintAWSAuthParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LintAWSAuthResponse, error) {
+	rsp, err := c.LintAWSAuthWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLintAWSAuthResponse(rsp)
 }
 
 // ListLockoutsWithResponse Who is locked out, of which cluster, and why
@@ -4997,6 +5992,72 @@ func ParseGetClusterResponse(rsp *http.Response) (*GetClusterResponse, error) {
 	return response, nil
 }
 
+// ParseGetAccessResponse parses an HTTP response from a GetAccessWithResponse call
+func ParseGetAccessResponse(rsp *http.Response) (*GetAccessResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAccessResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Access
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetCreatorResponse parses an HTTP response from a GetCreatorWithResponse call
+func ParseGetCreatorResponse(rsp *http.Response) (*GetCreatorResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCreatorResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreatorLines
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListDenialsResponse parses an HTTP response from a ListDenialsWithResponse call
 func ParseListDenialsResponse(rsp *http.Response) (*ListDenialsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5185,6 +6246,49 @@ func ParseExplainResponse(rsp *http.Response) (*ExplainResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseLintAWSAuthResponse parses an HTTP response from a LintAWSAuthWithResponse call
+func ParseLintAWSAuthResponse(rsp *http.Response) (*LintAWSAuthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LintAWSAuthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.Header.Get("Content-Type") == "application/json" && rsp.StatusCode == 200:
+		var dest LintReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.Header.Get("Content-Type") == "application/sarif+json" && rsp.StatusCode == 200:
+		var dest Sarif
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationSarifJSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

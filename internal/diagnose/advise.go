@@ -194,6 +194,14 @@ func (a *adviser) readClients() authlog.Step {
 
 func (a *adviser) logGroup() string { return "/aws/eks/" + a.t.cluster.plain() + "/cluster" }
 
+// CreatorQuery is the query of AWS's article for who is let in as
+// kubernetes-admin, for the console of CloudWatch Logs Insights.
+const CreatorQuery = `fields @logStream, @timestamp, @message
+| sort @timestamp desc
+| filter @logStream like /authenticator/
+| filter @message like "username=kubernetes-admin"
+| limit 50`
+
 func (a *adviser) readCreator() []authlog.Step {
 	return []authlog.Step{
 		{
@@ -203,12 +211,8 @@ func (a *adviser) readCreator() []authlog.Step {
 		},
 		a.readEntries(),
 		{
-			Do: "See who is let in as kubernetes-admin: run this in CloudWatch Logs Insights on the log group " + a.logGroup() + ".",
-			Text: `fields @logStream, @timestamp, @message
-| sort @timestamp desc
-| filter @logStream like /authenticator/
-| filter @message like "username=kubernetes-admin"
-| limit 50`,
+			Do:   "See who is let in as kubernetes-admin: run this in CloudWatch Logs Insights on the log group " + a.logGroup() + ".",
+			Text: CreatorQuery,
 		},
 	}
 }

@@ -113,8 +113,17 @@ func (a *adviser) noRoot() []authlog.Remedy {
 	}}
 }
 
+// EnableLogging is the command that turns the authenticator log of a cluster on;
+// other types stay as they are. What of the cluster is not of EKS's own grammar
+// is a shell variable.
+func EnableLogging(c authlog.Cluster) string {
+	t := (&cluster{id: c}).target()
+	return t.eks("update-cluster-config", "--name", "--logging", logging)
+}
+
+const logging = `{"clusterLogging":[{"types":["authenticator"],"enabled":true}]}`
+
 func (a *adviser) enableLog() []authlog.Remedy {
-	const logging = `{"clusterLogging":[{"types":["authenticator"],"enabled":true}]}`
 	const off = `{"clusterLogging":[{"types":["authenticator"],"enabled":false}]}`
 	return []authlog.Remedy{{
 		Key: "enable_log", Title: "Switch the authenticator log on", Who: whoCluster,

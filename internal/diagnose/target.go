@@ -30,7 +30,7 @@ func (c *cluster) target() target {
 		t.account = c.id.Account
 	}
 	if !isPartition(t.partition) {
-		t.partition = partitionOf(c.id.Region)
+		t.partition = PartitionOf(c.id.Region)
 	}
 	return t
 }
@@ -73,8 +73,8 @@ func isPartition(s string) bool {
 	return ok
 }
 
-// partitionOf gives the partition of a region by its name.
-func partitionOf(region string) string {
+// PartitionOf gives the partition of a region by its name.
+func PartitionOf(region string) string {
 	for _, p := range [...]struct{ prefix, partition string }{
 		{"cn-", "aws-cn"},
 		{"us-gov-", "aws-us-gov"},

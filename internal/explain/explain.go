@@ -24,6 +24,9 @@ import (
 type Options struct {
 	Cluster authlog.Cluster      // any of its fields
 	Facts   authlog.ClusterFacts // e.g. the authentication mode
+	// Configuration says what the cluster's own configuration holds for a
+	// principal that was denied then; nil: it is not known.
+	Configuration func(p authlog.Principal, denied time.Time) *authlog.AccessVerdict
 	// Now stands in for the time of lines that carry none; UTC.
 	Now time.Time
 }
@@ -96,8 +99,9 @@ func observe(events []authlog.Event, o *Options) (*diagnose.Machine, []authlog.D
 	m := diagnose.New(cfg)
 	facts := o.Facts
 	facts.Logging, facts.Status = "", ""
-	m.Know(o.Cluster, facts)
 	page := findings(events)
+	facts.Principals = o.configuration(&page)
+	m.Know(o.Cluster, facts)
 	page.Clusters = []authlog.Cluster{o.Cluster}
 	for i := range events {
 		if at := events[i].At().Add(time.Second); at.After(page.Through) {
@@ -106,6 +110,33 @@ func observe(events []authlog.Event, o *Options) (*diagnose.Machine, []authlog.D
 	}
 	m.Observe(page).Commit()
 	return m, page.Denials, page
+}
+
+// configuration asks about everyone who was denied, or let in otherwise than
+// was meant.
+func (o *Options) configuration(page *diagnose.Page) map[string]authlog.AccessVerdict {
+	if o.Configuration == nil {
+		return nil
+	}
+	last := map[string]authlog.Asked{}
+	see := func(p authlog.Principal, at time.Time) {
+		if p.ARN != "" && !p.Benign && !at.Before(last[p.ARN].Denied) {
+			last[p.ARN] = authlog.Asked{Principal: p, Denied: at}
+		}
+	}
+	for i := range page.Grants {
+		see(page.Grants[i].Principal, page.Grants[i].Time)
+	}
+	for i := range page.Denials {
+		if d := &page.Denials[i]; d.Principal != nil {
+			see(*d.Principal, d.Time)
+		}
+	}
+	found := map[string]authlog.AccessVerdict{}
+	for arn, a := range last {
+		found[arn] = *o.Configuration(a.Principal, a.Denied)
+	}
+	return found
 }
 
 // findings does what the daemon does with a page of lines.

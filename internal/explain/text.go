@@ -52,6 +52,7 @@ func (a *Answer) write(out io.Writer, s *style) error {
 	if a.Identity != nil && a.Identity.Means != a.Headline {
 		w.para(a.Identity.Means, 0)
 	}
+	w.configuration(a.first())
 	w.advice(a)
 	w.otherThings(a)
 	w.evidence(a)
@@ -136,6 +137,40 @@ func (w *writer) advice(a *Answer) {
 		w.head("What to do")
 		w.steps(a.Next)
 	}
+}
+
+// configuration shows the entries that were probably meant for a principal,
+// with what differs marked.
+func (w *writer) configuration(d *authlog.Diagnosis) {
+	if d == nil || d.Configuration == nil {
+		return
+	}
+	headed := false
+	for i := range d.Configuration.Causes {
+		n := d.Configuration.Causes[i].Near
+		if n == nil || n.Have == n.Want {
+			continue
+		}
+		if !headed {
+			w.head("What stands in the cluster")
+			headed = true
+		}
+		w.para(n.Where+":", 0)
+		w.WriteString(w.code(marked("have", n.Have, n.HaveFrom, n.HaveTo)+marked("want", n.Want, n.WantFrom, n.WantTo), 2) + "\n")
+	}
+}
+
+// marked is a text with a line below that points at a part of it, in bytes.
+// Characters that cannot be seen are shown as they are escaped in the text.
+func marked(label, text string, from, to int) string {
+	from = min(max(from, 0), len(text))
+	to = min(max(to, from), len(text))
+	width := func(s string) int { return len([]rune(diagnose.Plain(s))) }
+	s := label + " " + text + "\n"
+	if from < to {
+		s += strings.Repeat(" ", len(label)+1+width(text[:from])) + strings.Repeat("^", max(width(text[from:to]), 1)) + "\n"
+	}
+	return s
 }
 
 func (w *writer) remedies(list []authlog.Remedy) {

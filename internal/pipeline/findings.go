@@ -8,7 +8,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
-// maxSample is how much of a line that was not understood is kept, in bytes.
+// maxSample is how much of a sample is kept, in bytes.
 const maxSample = 4 << 10
 
 // A counted is what metrics need of a fresh line.
@@ -50,6 +50,9 @@ func findings(join *rules.Joiner, b *authlog.Batch, lines []authlog.Line, keys [
 			g := rules.Grant(ev, identities[i])
 			g.ID = id
 			b.Grants = append(b.Grants, g)
+			if g.Username == "kubernetes-admin" {
+				b.Samples = append(b.Samples, sample(ev, id, authlog.SampleCreator))
+			}
 		case authlog.KindMarker:
 			m := rules.Marker(ev)
 			m.ID = id

@@ -122,6 +122,34 @@ func (s *SQLite) Markers(ctx context.Context, cluster authlog.Cluster, since tim
 	return found, nil
 }
 
+// Samples returns the newest samples of the cluster and code, at most so many,
+// the newest first.
+func (s *SQLite) Samples(ctx context.Context, cluster authlog.Cluster, code string, limit int) ([]authlog.Sample, error) {
+	id, err := s.clusterID(ctx, cluster)
+	if err != nil || id == 0 {
+		return nil, err
+	}
+	var found []authlog.Sample
+	rows, err := s.r.QueryContext(ctx, `SELECT m.id, stream.text, m.raw FROM sample m
+		JOIN word code ON code.id = m.code JOIN word stream ON stream.id = m.stream
+		WHERE m.cluster = ? AND code.text = ? ORDER BY m.id DESC LIMIT ?`, id, code, limit)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		m := authlog.Sample{Cluster: cluster, Code: code}
+		var id, raw sql.RawBytes
+		if err := rows.Scan(&id, &m.Stream, &raw); err != nil {
+			return err
+		}
+		m.ID, m.Raw = authlog.ID(id), string(raw)
+		m.Time = m.ID.Time()
+		found = append(found, m)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list samples of %s: %w", cluster.Name, s.explain(err))
+	}
+	return found, nil
+}
+
 // clusterID is 0 for a cluster that was never saved.
 func (s *SQLite) clusterID(ctx context.Context, c authlog.Cluster) (int64, error) {
 	ids, err := s.ids(ctx, "SELECT id FROM cluster WHERE name = ? AND account = ? AND region = ?", []any{c.Name, c.Account, c.Region})
