@@ -64,7 +64,7 @@ function(dashboard) (
           'All diagnoses, while they were open.',
           [panel.range('max by (cluster, account, region, diagnosis) (eks_authn_diagnosis_active{%s}) == 1' % m, '{{diagnosis}} {{cluster}} {{region}}')],
           { '1': { color: 'red', text: 'open' } },
-        ) { w: 10 },
+        ) { w:: 10 },
         panel.api(
           'Lockouts',
           'Open lockouts of the cluster, from the API. The code leads to the evidence and the commands.',
@@ -86,7 +86,7 @@ function(dashboard) (
             panel.column('summary', { 'custom.minWidth': 300 }),
             panel.column('url', { 'custom.hideFrom': { viz: true, legend: true, tooltip: true } }),
           ],
-        ) { w: 14 },
+        ) { w:: 14 },
       ]],
       ['Denials', 10, [
         panel.timeseries(

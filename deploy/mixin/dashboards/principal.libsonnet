@@ -3,7 +3,7 @@
 local panel = import '../lib/panel.libsonnet';
 
 function(dashboard) (
-  local m = dashboard.cluster + ', principal=~"$principal"';
+  local m = dashboard.cluster + ', principal="$principal"';
   local self_ = '/principals/${principal:percentencode}';
 
   dashboard { variables+:: { principal+: dashboard.single { allowCustomValue: true } } }.new(
@@ -62,13 +62,13 @@ function(dashboard) (
           'reqps',
           [panel.range('sum by (cluster, account, region, reason) (rate(eks_authn_principal_denials_total{%s, reason=~"$reason"}[$__rate_interval]))' % m, '{{cluster}} {{region}} {{reason}}')],
           stacked=true,
-        ) { w: 16 },
+        ) { w:: 16 },
         panel.stat(
           'Denials',
           'Refused requests of the principal within the time range.',
           'short',
           'sum(increase(eks_authn_principal_denials_total{%s, reason=~"$reason"}[$__range])) or vector(0)' % m,
-        ) { w: 8 },
+        ) { w:: 8 },
       ]],
       ['Timeline', 10, [
         panel.api(

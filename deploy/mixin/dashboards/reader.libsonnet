@@ -40,7 +40,7 @@ function(dashboard) (
           'Cost of 30 days',
           'List price of what Logs Insights scanned, at the pace of the time range.',
           'currencyUSD',
-          'sum(rate(eks_authn_query_cost_usd_total{%s}[$__range])) * 30 * 86400' % m,
+          'sum(increase(eks_authn_query_cost_usd_total{%s}[$__range])) / $__range_s * 30 * 86400' % m,
         ),
         panel.stat(
           'Spared by the index',
