@@ -12,6 +12,11 @@
     // How often the recording rules are computed.
     interval: '1m',
 
+    // What is usual, for EKSDenialSpike: the median over this time, of one
+    // sample in each step. It does not follow a spike that is shorter than half
+    // the time.
+    usual: '7d:10m',
+
     dashboards: {
       tags: ['eks-authlog'],
       refresh: '1m',

@@ -93,7 +93,7 @@ func (d *dashboard) each(f func(where string, q *target)) {
 }
 
 // chosen are the values of variables that take only one.
-var chosen = []string{"staging", "arn:aws:iam::444455556666:role/karpenter-spot"}
+var chosen = []string{"staging", "arn:aws:iam::111122223333:role/payments-deploy"}
 
 // fill puts values for variables into a text, as Grafana does: the text of
 // "All" for those that have it, one value for the others.

@@ -41,6 +41,7 @@ type notification struct {
 // inHurry is the mixin for a Prometheus that scrapes every second.
 const inHurry = `{
 	interval: '1s',
+	usual: '5m:5s',
 	alerts: std.mapWithKey(function(name, a) a { 'for': '0s' }, super.alerts),
 }`
 

@@ -77,7 +77,7 @@ function(config) {
       'EKSDenialSpike',
       |||
         (
-          cluster:eks_authn_denials:rate10m > %(factor)d * cluster:eks_authn_denials:median7d
+          cluster:eks_authn_denials:rate10m > %(factor)d * cluster:eks_authn_denials:usual
           and
           cluster:eks_authn_denials:rate10m > %(perSecond)g
         )
@@ -86,7 +86,7 @@ function(config) {
       'Far more denials than usual on cluster %s.' % where,
       |||
         Cluster {{ $labels.cluster }} refuses {{ printf "%%.2f" $value }} requests a second, more than %d times
-        the median of seven days. The dashboard of the cluster shows the reasons.
+        what is usual there. The dashboard of the cluster shows the reasons.
       ||| % config.alerts.EKSDenialSpike.factor,
       'docs/reasons/README.md',
     ),
