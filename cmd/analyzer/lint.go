@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"slices"
-	"strings"
+	"context"
 
 	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
 	"github.com/eks-authlog/eks-authlog/internal/api"
@@ -27,12 +25,21 @@ type lintCmd struct {
 }
 
 type lintAWSAuthCmd struct {
-	File      string `arg:"" optional:"" help:"The manifest, or its data alone; - or none for standard input."`
+	File      string `arg:"" optional:"" help:"The manifest, or its data alone; - is standard input, as is none without --cluster."`
 	Output    string `help:"Form of the findings: ${enum}." enum:"text,json,sarif,github" default:"text" short:"o"`
+	Cluster   string `help:"The cluster that it is meant for. Without a file its aws-auth is read and checked." placeholder:"NAME"`
 	AuthMode  string `name:"auth-mode" help:"Authentication mode of the cluster: ${enum}." enum:"API,API_AND_CONFIG_MAP,CONFIG_MAP," default:""`
 	Account   string `help:"Account of the cluster." placeholder:"ID"`
+	Region    string `help:"Region of the cluster." placeholder:"REGION"`
 	Partition string `help:"Partition of the cluster, e.g. aws-cn." placeholder:"NAME"`
-	Granted   string `name:"would-lock-out" help:"File of principals that get in now, one ARN a line: name those whom the file would deny." placeholder:"FILE"`
+
+	WouldLockOut bool   `name:"would-lock-out" help:"Name the principals that got in to the cluster within 24 hours and that the file would deny. Who got in is asked of --server, else of the database."`
+	Server       string `help:"A running daemon." placeholder:"URL"`
+	TokenFile    string `name:"token-file" help:"File that holds a bearer token for it." env:"EKS_AUTHLOG_TOKEN_FILE" placeholder:"FILE"`
+	CAFile       string `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`
+	StoragePath  string `name:"storage.path" help:"The database, while no daemon has it open." placeholder:"FILE"`
+	ConfigFile   string `name:"config.file" help:"Configuration file of serve: its database and its sources." placeholder:"FILE"`
+	Granted      string `help:"File with the principals that get in, one ARN a line, instead." placeholder:"FILE"`
 }
 
 // Help says how to use it before a change.
@@ -40,20 +47,21 @@ func (c *lintAWSAuthCmd) Help() string {
 	return `The exit status is 1 if the file must not be applied, so that it serves as a pre-commit or CI check.
 
   kubectl -n kube-system get cm aws-auth -o yaml | analyzer lint aws-auth
-  analyzer lint aws-auth --output=github aws-auth.yaml`
+  analyzer lint aws-auth --output=github aws-auth.yaml
+  analyzer lint aws-auth --would-lock-out --cluster prod --server http://127.0.0.1:8484 aws-auth.yaml
+  analyzer lint aws-auth --cluster prod`
 }
 
 // Run prints the findings.
-func (c *lintAWSAuthCmd) Run(r *run) error {
-	text, err := readAll(c.File, r.stdin)
+func (c *lintAWSAuthCmd) Run(ctx context.Context, r *run) error {
+	granted, err := c.granted(ctx, r)
 	if err != nil {
 		return err
 	}
-	o := awsauth.Options{File: c.File, Mode: c.AuthMode, Account: c.Account, Partition: c.Partition}
-	if o.Granted, err = c.granted(r); err != nil {
+	report, err := c.report(ctx, r, granted)
+	if err != nil {
 		return err
 	}
-	report := awsauth.Lint([]byte(text), o)
 	if err := report.Write(r.stdout, c.Output); err != nil {
 		return err
 	}
@@ -63,21 +71,17 @@ func (c *lintAWSAuthCmd) Run(r *run) error {
 	return nil
 }
 
-// granted reads the principals that get in now.
-func (c *lintAWSAuthCmd) granted(r *run) ([]string, error) {
-	if c.Granted == "" {
-		return nil, nil
+func (c *lintAWSAuthCmd) report(ctx context.Context, r *run, granted []string) (*awsauth.Report, error) {
+	if c.File == "" && c.Cluster != "" {
+		return c.ofCluster(ctx, r, granted)
 	}
-	text, err := readAll(c.Granted, r.stdin)
+	text, err := readAll(c.File, r.stdin)
 	if err != nil {
 		return nil, err
 	}
-	var arns []string
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		if arn := strings.TrimSpace(lines.Text()); arn != "" {
-			arns = append(arns, arn)
-		}
+	o := awsauth.Options{File: c.File, Mode: c.AuthMode, Account: c.Account, Partition: c.Partition, Granted: granted}
+	if o.Partition == "" && c.Region != "" {
+		o.Partition = diagnose.PartitionOf(c.Region)
 	}
-	slices.Sort(arns)
-	return slices.Compact(arns), nil
+	return awsauth.Lint([]byte(text), o), nil
 }

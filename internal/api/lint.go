@@ -107,7 +107,7 @@ func (cfg *Config) fileFor(r *http.Request, q query) (f AWSAuthFile, err error) 
 		f.Mode = cfg.facts(c.Cluster).Mode
 	}
 	if lockOut {
-		f.Granted, err = grantedOf(r.Context(), cfg.Store, c.Cluster, cfg.Now().Add(-grantedFor))
+		f.Granted, err = GrantedSince(r.Context(), cfg.Store, c.Cluster, cfg.Now().Add(-grantedFor))
 	}
 	return f, err
 }
@@ -116,9 +116,14 @@ func (cfg *Config) fileFor(r *http.Request, q query) (f AWSAuthFile, err error) 
 // would lock out.
 const grantedFor = 24 * time.Hour
 
-// grantedOf lists the principals that got in to a cluster since then; AWS's own
-// need no mapping.
-func grantedOf(ctx context.Context, store Store, c authlog.Cluster, since time.Time) (arns []string, err error) {
+// Principals is what GrantedSince asks of a store; see Store.
+type Principals interface {
+	Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error)
+}
+
+// GrantedSince lists the principals that got in to a cluster since then, the one
+// heard of last first. AWS's own need no mapping and are left out.
+func GrantedSince(ctx context.Context, store Principals, c authlog.Cluster, since time.Time) (arns []string, err error) {
 	f := authlog.PrincipalFilter{Cluster: c.Name, Account: c.Account, Region: c.Region, Limit: maxPrincipals}
 	for {
 		found, err := store.Principals(ctx, f)

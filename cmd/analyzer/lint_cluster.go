@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/access"
+	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
+	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/client"
+	"github.com/eks-authlog/eks-authlog/internal/metrics"
+	"github.com/eks-authlog/eks-authlog/internal/store"
+)
+
+// lockOutFor is how long ago a principal may have got in to be one that a file
+// would lock out.
+const lockOutFor = 24 * time.Hour
+
+// ofCluster reads the aws-auth of the cluster by that name, as the credentials
+// of the sources see it.
+func (c *lintAWSAuthCmd) ofCluster(ctx context.Context, r *run, granted []string) (*awsauth.Report, error) {
+	cfg, err := loadConfig(c.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{cfg: cfg, meter: metrics.NewReader(metrics.NewRegistry("", "")), log: r.log}
+	var faults []error
+	for i := range cfg.Sources {
+		readers, err := f.readers(ctx, &cfg.Sources[i])
+		faults = append(faults, err)
+		for _, rd := range readers {
+			report, err := c.inShard(ctx, f, rd, granted)
+			if report != nil {
+				return report, nil
+			}
+			faults = append(faults, err)
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("EKS has no cluster %q in any account and region that is read", c.Cluster)
+}
+
+// inShard is ofCluster in one account and region. Both are nil where it is not
+// there.
+func (c *lintAWSAuthCmd) inShard(ctx context.Context, f *fleet, rd *reader, granted []string) (*awsauth.Report, error) {
+	shard, err := rd.Shard(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rd.name, err)
+	}
+	if c.Account != "" && c.Account != shard.Account || c.Region != "" && c.Region != shard.Region {
+		return nil, nil //nolint:nilnil // not here
+	}
+	cfg := accessConfig(&f.cfg.Access, rd, shard)
+	cfg.Kubernetes, cfg.IAM = true, false
+	reader := access.New(cfg, f.log)
+	if _, err := reader.Access(ctx, c.Cluster); errors.Is(err, authlog.ErrNotFound) {
+		return nil, nil //nolint:nilnil // not here
+	}
+	return reader.Lint(ctx, c.Cluster, granted)
+}
+
+// granted lists the principals that get in now: from a file, a running daemon
+// or its database.
+func (c *lintAWSAuthCmd) granted(ctx context.Context, r *run) ([]string, error) {
+	switch {
+	case c.Granted != "":
+		text, err := readAll(c.Granted, r.stdin)
+		if err != nil {
+			return nil, fmt.Errorf("--granted: %w", err)
+		}
+		var arns []string
+		for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
+			if arn := strings.TrimSpace(lines.Text()); arn != "" {
+				arns = append(arns, arn)
+			}
+		}
+		slices.Sort(arns)
+		return slices.Compact(arns), nil
+	case !c.WouldLockOut:
+		return nil, nil
+	case c.Cluster == "":
+		return nil, errors.New("--would-lock-out needs --cluster: it is that cluster's log that tells who gets in; or list them in a file for --granted")
+	case c.Server != "":
+		return c.grantedOnServer(ctx, r)
+	}
+	return c.grantedInStore(ctx, r)
+}
+
+func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string, error) {
+	ask, err := (&getFlags{Server: c.Server, TokenFile: c.TokenFile, CAFile: c.CAFile}).asker(r)
+	if err != nil {
+		return nil, err
+	}
+	limit, since := 500, time.Now().Add(-lockOutFor)
+	params := client.ListPrincipalsParams{Account: given(c.Account), Region: given(c.Region), Limit: &limit}
+	var arns []string
+	for {
+		res, err := ask.api.ListPrincipalsWithResponse(ctx, c.Cluster, &params)
+		if err != nil {
+			return nil, ask.unreachable(err)
+		}
+		if err := ask.refused(res.HTTPResponse, res.ApplicationProblemJSONDefault, res.JSON200 != nil); err != nil {
+			return nil, err
+		}
+		for _, p := range res.JSON200.Principals {
+			if p.LastGrant != nil && !p.LastGrant.Before(since) && !p.AWSOwned && p.ARN != "" {
+				arns = append(arns, p.ARN)
+			}
+		}
+		if params.Next = res.JSON200.Next; params.Next == nil || *params.Next == "" {
+			return arns, nil
+		}
+	}
+}
+
+func (c *lintAWSAuthCmd) grantedInStore(ctx context.Context, r *run) (arns []string, err error) {
+	cfg, err := loadConfig(c.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	if c.StoragePath != "" {
+		cfg.Storage.Path = c.StoragePath
+	}
+	st, err := store.Open(ctx, cfg.Storage.Path, r.log)
+	if err != nil {
+		return nil, fmt.Errorf("%w; while serve runs, name it by --server", err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	now := time.Now()
+	known, err := st.Clusters(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for i := range known {
+		in := known[i].Cluster
+		if in.Name != c.Cluster || c.Account != "" && c.Account != in.Account || c.Region != "" && c.Region != in.Region {
+			continue
+		}
+		if found {
+			return nil, fmt.Errorf("several clusters are named %q: say which by --account and --region", c.Cluster)
+		}
+		found = true
+		if arns, err = api.GrantedSince(ctx, st, in, now.Add(-lockOutFor)); err != nil {
+			return nil, err
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("%s has no cluster %q", cfg.Storage.Path, c.Cluster)
+	}
+	return arns, nil
+}
