@@ -35,6 +35,8 @@ type authState struct {
 	source string
 	at     time.Time
 	err    error // of the last reading
+	// refused is that the watch is not allowed, which a reading does not change.
+	refused error
 }
 
 // end tells who watches that the cluster is gone.
@@ -247,19 +249,24 @@ func (r *Reader) followOnce(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	c.watched(true)
-	defer c.watched(false)
-	err = k.watch(ctx, version, func(cm *configMap) { r.took(c, cm, k.source) })
+	err = k.watch(ctx, version, func() { c.auth.watch(true, nil) }, func(cm *configMap) { r.took(c, cm, k.source) })
+	refused, ok := errors.AsType[*authlog.AccessError](err)
+	if ok {
+		c.auth.watch(false, refused)
+		return err
+	}
+	c.auth.watch(false, nil)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errExpired) {
 		c.auth.fail(err)
 	}
 	return err
 }
 
-func (c *cluster) watched(on bool) {
-	c.auth.mu.Lock()
-	defer c.auth.mu.Unlock()
-	c.auth.watching = on
+// watch keeps whether a watch is open, and that it may not be.
+func (s *authState) watch(open bool, refused error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watching, s.refused = open, refused
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -97,7 +97,7 @@ type about struct{ mode, account, partition string }
 func (s *authState) snapshot(a *authlog.Access) *authSnapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := &authSnapshot{known: s.known, exists: s.exists, data: s.data, source: s.source, at: s.at, err: s.err}
+	out := &authSnapshot{known: s.known, exists: s.exists, data: s.data, source: s.source, at: s.at, err: cmp.Or(s.err, s.refused)}
 	if !s.known {
 		return out
 	}

@@ -141,6 +141,9 @@ func (f *follower) look(ctx context.Context, c authlog.Cluster) {
 	known := f.k.clusters[c]
 	asked, fresh := known.asked, known.fresh
 	known.fresh, known.due = nil, time.Now().Add(f.ttl)
+	if len(asked) > 0 {
+		known.hasty = time.Now()
+	}
 	f.k.mu.Unlock()
 
 	for _, arn := range fresh {

@@ -50,6 +50,7 @@ type kept struct {
 	asked  map[string]authlog.Asked // by canonical ARN
 	fresh  []string                 // those that nobody looked at yet
 	looked time.Time                // zero: never
+	hasty  time.Time                // when it was last looked at for what was asked
 	due    time.Time                // when to look again
 }
 
@@ -131,14 +132,13 @@ func (k *Keeper) Ask(c authlog.Cluster, who []authlog.Asked) {
 	k.soon(c, known)
 }
 
-// gap is how long one cluster is left alone at least after it was looked at,
-// whatever the log says: whoever has AWS credentials can make it deny new
-// principals.
+// gap is the least time between two looks at one cluster because of what its log
+// says: whoever has AWS credentials can make it deny new principals.
 const gap = 15 * time.Second
 
 // soon makes a cluster be looked at as soon as may be. k.mu is held.
 func (k *Keeper) soon(c authlog.Cluster, known *kept) {
-	if next := known.looked.Add(gap); next.Before(known.due) {
+	if next := known.hasty.Add(gap); next.Before(known.due) {
 		known.due = next
 	}
 	if f := k.shards[shardOf(c)]; f != nil {
