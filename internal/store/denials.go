@@ -67,6 +67,7 @@ func (sv *saving) onlySince(ctx context.Context, order []*authlog.Denial, last i
 type (
 	deniedKey     struct{ cluster, principal, reason int64 }
 	denialHourKey struct{ hour, cluster, reason, principal int64 }
+	denialDayKey  struct{ day, cluster, reason int64 }
 )
 
 // countDenials adds denials that were inserted to what is counted of them.
@@ -87,10 +88,19 @@ func (sv *saving) countDenials(ctx context.Context, denials []*authlog.Denial) e
 		count(hours, denialHourKey{hourOf(ms), key.cluster, key.reason, key.principal}, one)
 	}
 	var args []any
+	days := map[denialDayKey]int64{}
 	for k, t := range hours {
 		args = append(args, k.hour, k.cluster, k.reason, k.principal, t.n, t.first, t.last)
+		days[denialDayKey{k.hour / 24, k.cluster, k.reason}] += t.n
 	}
 	if _, err := sv.in.denialHour.exec(ctx, sv.tx, args); err != nil {
+		return err
+	}
+	args = nil
+	for k, n := range days {
+		args = append(args, k.day, k.cluster, k.reason, n)
+	}
+	if _, err := sv.in.denialDay.exec(ctx, sv.tx, args); err != nil {
 		return err
 	}
 	args = nil

@@ -83,7 +83,7 @@ func (in insert) query(ctx context.Context, tx *sql.Tx, args []any, scan func(*s
 
 // inserts are those of Save.
 type inserts struct {
-	word, cluster, seen, cursor, denial, denialHour, denied, grantHour, sighting, marker, sample, diagnosis, change insert
+	word, cluster, seen, cursor, denial, denialHour, denialDay, denied, grantHour, sighting, marker, sample, diagnosis, change insert
 }
 
 func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
@@ -108,6 +108,7 @@ func prepareInserts(ctx context.Context, db *sql.DB) (in inserts, err error) {
 	in.denialHour = prepare("denial_hour", "hour, cluster, reason, principal, n, first, last",
 		`ON CONFLICT (hour, cluster, reason, principal)
 		DO UPDATE SET n = n + excluded.n, first = min(first, excluded.first), last = max(last, excluded.last)`)
+	in.denialDay = prepare("denial_day", "day, cluster, reason, n", "ON CONFLICT (day, cluster, reason) DO UPDATE SET n = n + excluded.n")
 	in.denied = prepare("denied", "cluster, principal, reason, last",
 		"ON CONFLICT (cluster, principal, reason) DO UPDATE SET last = excluded.last WHERE excluded.last > last")
 	in.grantHour = prepare("grant_hour", `cluster, hour, principal, kind, user_id, session, username, groups, sts_endpoint,

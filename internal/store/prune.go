@@ -11,7 +11,7 @@ import (
 const chunk = 500
 
 // Prune deletes denials, markers and samples older than that time, diagnoses
-// that were resolved before it, their changes of before it, counts of hours that ended before it, and what
+// that were resolved before it, their changes of before it, counts of hours and days that ended before it, and what
 // only they needed. It works in small steps between which others may write. The
 // file does not get smaller: what becomes free is used again.
 func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
@@ -27,6 +27,7 @@ func (s *SQLite) Prune(ctx context.Context, olderThan time.Time) error {
 		{"DELETE FROM marker WHERE n IN (SELECT n FROM marker WHERE id < ? LIMIT ?)", first[:]},
 		{"DELETE FROM sample WHERE n IN (SELECT n FROM sample WHERE id < ? LIMIT ?)", first[:]},
 		{pruneDenialHours, hourOf(ms)},
+		{"DELETE FROM denial_day WHERE (day, cluster, reason) IN (SELECT day, cluster, reason FROM denial_day WHERE day < ? LIMIT ?)", dayOf(ms)},
 		{pruneGrantHours, hourOf(ms)},
 		{pruneDenied, ms},
 		{"DELETE FROM diagnosis WHERE id IN (SELECT id FROM diagnosis WHERE resolved < ? LIMIT ?)", ms},
