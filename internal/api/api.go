@@ -37,6 +37,9 @@ type Store interface {
 	// Denials lists at most f.Limit denials that f chooses, in descending order
 	// of their IDs, or ascending where f asks for that.
 	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
+	// Counts counts the denials that f chooses by series and step, the series
+	// with the most first.
+	Counts(ctx context.Context, f authlog.CountFilter) ([]authlog.DenialSeries, error)
 	// Cursors are how far these clusters were read, and which streams.
 	Cursors(ctx context.Context, clusters []authlog.Cluster) ([]authlog.Cursor, error)
 	// Diagnoses lists at most f.Limit diagnoses that f chooses, the one seen
@@ -112,8 +115,10 @@ func findings(r chi.Router, cfg *Config) {
 	get(r, "/clusters/{name}/access", answer(showAccess(cfg), which...))
 	get(r, "/clusters/{name}/creator", answer(showCreator(cfg), which...))
 	get(r, "/clusters/{name}/denials", answer(listDenials(cfg.Store, cfg.Now), denialParams()...))
+	get(r, "/clusters/{name}/denials/stats", answer(clusterStats(cfg.Store, cfg.Now), statsParams()...))
 	get(r, "/clusters/{name}/lockouts", answer(listLockoutsOf(cfg.Store, cfg.Now), lockoutParams()...))
 	get(r, "/clusters/{name}/principals", answer(listPrincipals(cfg.Store, cfg.Now), principalParams()...))
+	get(r, "/stats", answer(fleetStats(cfg.Store, cfg.Now), append(statsParams(), param{name: "cluster"})...))
 	get(r, "/lockouts", answer(listLockouts(cfg.Store), diagnosisParams()...))
 	get(r, "/diagnoses", answer(listDiagnoses(cfg.Store), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))

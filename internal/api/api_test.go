@@ -38,6 +38,7 @@ type fake struct {
 	during   func(context.Context) // called while a question is answered
 	asked    []authlog.DenialFilter
 
+	counted    []authlog.CountFilter
 	cursors    []authlog.Cursor
 	diagnoses  []authlog.Diagnosis
 	wanted     []authlog.DiagnosisFilter
@@ -63,6 +64,14 @@ func (f *fake) Denials(ctx context.Context, q authlog.DenialFilter) ([]authlog.D
 	q.Scope = unlessAll(q.Scope)
 	f.asked = append(f.asked, q)
 	return f.denials[:min(len(f.denials), q.Limit)], f.err
+}
+
+func (f *fake) Counts(_ context.Context, q authlog.CountFilter) ([]authlog.DenialSeries, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	q.Scope = unlessAll(q.Scope)
+	f.counted = append(f.counted, q)
+	return nil, f.err
 }
 
 func (f *fake) Cursors(context.Context, []authlog.Cluster) ([]authlog.Cursor, error) {

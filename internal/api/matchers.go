@@ -23,6 +23,7 @@ func (q query) matchers(sel *selection) error {
 	for _, m := range parsed {
 		if !sel.narrow(m) {
 			rest = append(rest, m)
+			sel.who = sel.who || m.Name == "principal" || m.Name == "kind"
 		}
 	}
 	if len(rest) > 0 {

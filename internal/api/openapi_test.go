@@ -136,7 +136,11 @@ func checkContent(t *testing.T, content openapi3.Content, u *url.URL, r reply) {
 			t.Fatal(err)
 		}
 		for line := range bytes.Lines(body) {
-			checkBody(t, doc.Components.Schemas["Denial"].Value, line)
+			schema := "Denial"
+			if strings.HasSuffix(u.Path, "/stats") {
+				schema = "StatsRow"
+			}
+			checkBody(t, doc.Components.Schemas[schema].Value, line)
 		}
 	case strings.HasSuffix(mediaType, "json"):
 		checkBody(t, documented.Schema.Value, body)

@@ -94,7 +94,7 @@ func (q query) span(now time.Time) (start, end time.Time, err error) {
 		return start, end, err
 	}
 	if since := q.get("since"); since != "" {
-		d, err := parseDuration(since)
+		d, err := parseDuration("since", since)
 		switch {
 		case err != nil:
 			return start, end, err
@@ -153,7 +153,7 @@ func parseTime(s string) (time.Time, error) {
 }
 
 // parseDuration reads what Prometheus or Go would: 15m, 7d, 1h30m, 1.5h.
-func parseDuration(s string) (time.Duration, error) {
+func parseDuration(name, s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {
 		var p model.Duration
@@ -161,7 +161,7 @@ func parseDuration(s string) (time.Duration, error) {
 		d = time.Duration(p)
 	}
 	if err != nil || d <= 0 {
-		return 0, refuseParameter("since", "must be a positive duration such as 15m, 24h or 7d, not %q", s)
+		return 0, refuseParameter(name, "must be a positive duration such as 15m, 24h or 7d, not %q", s)
 	}
 	return d, nil
 }

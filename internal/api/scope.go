@@ -35,6 +35,12 @@ func (s scoped) Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.
 	return s.all.Denials(ctx, f)
 }
 
+func (s scoped) Counts(ctx context.Context, f authlog.CountFilter) ([]authlog.DenialSeries, error) {
+	scope := callerOf(ctx).Scope
+	f.Scope = &scope
+	return s.all.Counts(ctx, f)
+}
+
 func (s scoped) Cursors(ctx context.Context, clusters []authlog.Cluster) ([]authlog.Cursor, error) {
 	seen := slices.DeleteFunc(slices.Clone(clusters), func(c authlog.Cluster) bool { return !visible(ctx, c) })
 	return s.all.Cursors(ctx, seen)

@@ -133,6 +133,14 @@ func routes() map[string]route {
 			other("/clusters/%s/denials?filter=principal%%3D~%%22.*%%22"), other("/clusters/%s/denials?region=ca-west-1"),
 			other("/clusters/%s/denials?principal="+url.QueryEscape(sharedSSO)), other("/clusters/%s/denials?principal="+url.QueryEscape(blueRole)),
 		)},
+		"/clusters/{name}/denials/stats": {paths: slices.Concat(
+			other("/clusters/%s/denials/stats"), other("/clusters/%s/denials/stats?by=cluster,account,region,principal,kind&step=1h"),
+			other("/clusters/%s/denials/stats?account=999900001111"), other("/clusters/%s/denials/stats?by=principal&filter=principal%%3D~%%22.*%%22"),
+		)},
+		"/stats": {paths: []string{
+			"/stats", "/stats?by=cluster,account,region&step=6h", "/stats?by=principal,kind&since=7d", "/stats?cluster=blue-1", "/stats?cluster=shared&by=account",
+			"/stats?filter=cluster%3D%22green-1%22", "/stats?region=ca-west-1&step=5m&limit=1",
+		}},
 		"/clusters/{name}/lockouts":   {paths: append(other("/clusters/%s/lockouts?limit=1"), other("/clusters/%s/lockouts?account=999900001111")...)},
 		"/clusters/{name}/principals": {paths: append(other("/clusters/%s/principals?limit=1"), other("/clusters/%s/principals?denied=true&account=999900001111")...)},
 		"/lockouts":                   {paths: []string{"/lockouts", "/lockouts?limit=1", "/lockouts?cluster=blue-1", "/lockouts?account=999900001111&state=all"}},

@@ -13,6 +13,7 @@ import (
 type selection struct {
 	authlog.DenialFilter
 	keep func(*authlog.Denial) bool // what the store is not asked for; nil: all
+	who  bool                       // keep looks at the principal
 	none bool                       // no denial can be chosen
 }
 

@@ -4,7 +4,8 @@ import "time"
 
 // A CountFilter says which denials to count, and how to tell them apart.
 type CountFilter struct {
-	// DenialFilter chooses them. Start and End are needed; Before, After,
+	// DenialFilter chooses them. Start and End are needed, not before 1970;
+	// Before, After,
 	// Ascending and Limit do not count.
 	DenialFilter
 	// Step cuts the time into steps that begin at whole multiples of it since
@@ -36,6 +37,12 @@ func (f *CountFilter) StepOf(t time.Time) int64 {
 	}
 	ms := f.Step.Milliseconds()
 	return t.UnixMilli()/ms - f.Start.UnixMilli()/ms
+}
+
+// StepStart is when the step of that number begins, be it before Start.
+func (f *CountFilter) StepStart(step int64) time.Time {
+	ms := f.Step.Milliseconds()
+	return time.UnixMilli((f.Start.UnixMilli()/ms + step) * ms).UTC()
 }
 
 // A DenialSubject is what counted denials have in common.

@@ -412,6 +412,18 @@ const (
 	ListDenialsParamsFieldsWhoActs     ListDenialsParamsFields = "who_acts"
 )
 
+// Defines values for ClusterStatsParamsBy.
+const (
+	ClusterStatsParamsByAccount   ClusterStatsParamsBy = "account"
+	ClusterStatsParamsByCluster   ClusterStatsParamsBy = "cluster"
+	ClusterStatsParamsByKind      ClusterStatsParamsBy = "kind"
+	ClusterStatsParamsByLayer     ClusterStatsParamsBy = "layer"
+	ClusterStatsParamsByPrincipal ClusterStatsParamsBy = "principal"
+	ClusterStatsParamsByReason    ClusterStatsParamsBy = "reason"
+	ClusterStatsParamsByRegion    ClusterStatsParamsBy = "region"
+	ClusterStatsParamsByWhoActs   ClusterStatsParamsBy = "who_acts"
+)
+
 // Defines values for ListClusterLockoutsParamsState.
 const (
 	ListClusterLockoutsParamsStateAll      ListClusterLockoutsParamsState = "all"
@@ -470,6 +482,18 @@ const (
 	UnknownPrincipal GetProblemTypeParamsType = "unknown-principal"
 	UnknownProblem   GetProblemTypeParamsType = "unknown-problem"
 	UnknownReason    GetProblemTypeParamsType = "unknown-reason"
+)
+
+// Defines values for FleetStatsParamsBy.
+const (
+	FleetStatsParamsByAccount   FleetStatsParamsBy = "account"
+	FleetStatsParamsByCluster   FleetStatsParamsBy = "cluster"
+	FleetStatsParamsByKind      FleetStatsParamsBy = "kind"
+	FleetStatsParamsByLayer     FleetStatsParamsBy = "layer"
+	FleetStatsParamsByPrincipal FleetStatsParamsBy = "principal"
+	FleetStatsParamsByReason    FleetStatsParamsBy = "reason"
+	FleetStatsParamsByRegion    FleetStatsParamsBy = "region"
+	FleetStatsParamsByWhoActs   FleetStatsParamsBy = "who_acts"
 )
 
 // AWSAuth The aws-auth ConfigMap as the authenticator holds it; absent where it is not known.
@@ -1647,6 +1671,39 @@ type Spell struct {
 // SpellOutcome defines model for Spell.Outcome.
 type SpellOutcome string
 
+// Stats defines model for Stats.
+type Stats struct {
+	// By The labels that each row has.
+	By []string `json:"by"`
+
+	// Series Over time, by time; empty without step.
+	Series []StatsRow `json:"series"`
+
+	// StepSeconds How long a step is; null without step.
+	StepSeconds *int `json:"step_seconds"`
+
+	// Top Over the whole time; the most first, other last.
+	Top   []StatsRow `json:"top"`
+	Total int        `json:"total"`
+}
+
+// StatsRow Of the labels it has those of `by`; `time` in series alone.
+type StatsRow struct {
+	Account *string `json:"account,omitempty"`
+	Cluster *string `json:"cluster,omitempty"`
+	Count   int     `json:"count"`
+	Kind    *string `json:"kind,omitempty"`
+	Layer   *string `json:"layer,omitempty"`
+
+	// Other It is all that is beyond limit.
+	Other     bool    `json:"other"`
+	Principal *string `json:"principal,omitempty"`
+	Reason    *string `json:"reason,omitempty"`
+	Region    *string `json:"region,omitempty"`
+	Time      *Time   `json:"time,omitempty"`
+	WhoActs   *string `json:"who_acts,omitempty"`
+}
+
 // Step defines model for Step.
 type Step struct {
 	// Command For a POSIX shell, or empty; $UPPER_CASE stands for what to put in.
@@ -1692,6 +1749,9 @@ type TimeParameter = string
 // Account Examples: 111122223333
 type Account = AccountID
 
+// By defines model for by.
+type By = []string
+
 // ClusterParameter defines model for cluster.
 type ClusterParameter = string
 
@@ -1715,6 +1775,9 @@ type LastEventID = string
 
 // Limit defines model for limit.
 type Limit = int
+
+// Limit100 defines model for limit100.
+type Limit100 = int
 
 // Limit500 defines model for limit500.
 type Limit500 = int
@@ -1751,6 +1814,12 @@ type Start = TimeParameter
 
 // State defines model for state.
 type State string
+
+// StatsFilter defines model for statsFilter.
+type StatsFilter = []string
+
+// StepParameter defines model for step.
+type StepParameter = string
 
 // StreamFilter defines model for streamFilter.
 type StreamFilter = []string
@@ -1836,6 +1905,50 @@ type ListDenialsParamsOrder string
 
 // ListDenialsParamsFields defines parameters for ListDenials.
 type ListDenialsParamsFields string
+
+// ClusterStatsParams defines parameters for ClusterStats.
+type ClusterStatsParams struct {
+	// By Labels to tell denials apart by, separated by commas. kind is what a
+	// principal was when it was denied last.
+	By By `form:"by,omitempty" json:"by,omitempty"`
+
+	// Step How long the steps of a series over time are. They begin at whole multiples
+	// of it since 1970, and the first and the last may be cut. What is less than
+	// a second counts as one. Units are as those of since.
+	Step *StepParameter `form:"step,omitempty" json:"step,omitempty"`
+
+	// Start From this time on. RFC 3339, or Unix seconds with decimals. Excludes since.
+	Start *Start `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Before this time; the time itself is left out. RFC 3339, or Unix seconds with decimals.
+	End *End `form:"end,omitempty" json:"end,omitempty"`
+
+	// Since For how long before end, or before now. Units are ms, s, m, h, d, w, y;
+	// decimals only up to h. Each request counts back anew: to keep the span
+	// over several pages, follow the header Link.
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Reason Any of these codes.
+	Reason ReasonParameter `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Principal This ARN exactly, as `principal.arn` shows it.
+	Principal *PrincipalParameter `form:"principal,omitempty" json:"principal,omitempty"`
+
+	// Account The account of the cluster.
+	Account *Account `form:"account,omitempty" json:"account,omitempty"`
+
+	// Region The region of the cluster.
+	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+
+	// Filter Matchers as those of the lists. kind is what a principal was when it was denied last.
+	Filter StatsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Limit How many series are told apart.
+	Limit *Limit100 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ClusterStatsParamsBy defines parameters for ClusterStats.
+type ClusterStatsParamsBy string
 
 // ListClusterLockoutsParams defines parameters for ListClusterLockouts.
 type ListClusterLockoutsParams struct {
@@ -2010,6 +2123,53 @@ type ListLockoutsParamsState string
 
 // GetProblemTypeParamsType defines parameters for GetProblemType.
 type GetProblemTypeParamsType string
+
+// FleetStatsParams defines parameters for FleetStats.
+type FleetStatsParams struct {
+	// By Labels to tell denials apart by, separated by commas. kind is what a
+	// principal was when it was denied last.
+	By By `form:"by,omitempty" json:"by,omitempty"`
+
+	// Step How long the steps of a series over time are. They begin at whole multiples
+	// of it since 1970, and the first and the last may be cut. What is less than
+	// a second counts as one. Units are as those of since.
+	Step *StepParameter `form:"step,omitempty" json:"step,omitempty"`
+
+	// Start From this time on. RFC 3339, or Unix seconds with decimals. Excludes since.
+	Start *Start `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Before this time; the time itself is left out. RFC 3339, or Unix seconds with decimals.
+	End *End `form:"end,omitempty" json:"end,omitempty"`
+
+	// Since For how long before end, or before now. Units are ms, s, m, h, d, w, y;
+	// decimals only up to h. Each request counts back anew: to keep the span
+	// over several pages, follow the header Link.
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Reason Any of these codes.
+	Reason ReasonParameter `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Principal This ARN exactly, as `principal.arn` shows it.
+	Principal *PrincipalParameter `form:"principal,omitempty" json:"principal,omitempty"`
+
+	// Account The account of the cluster.
+	Account *Account `form:"account,omitempty" json:"account,omitempty"`
+
+	// Region The region of the cluster.
+	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+
+	// Filter Matchers as those of the lists. kind is what a principal was when it was denied last.
+	Filter StatsFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Limit How many series are told apart.
+	Limit *Limit100 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cluster The cluster's name.
+	Cluster *ClusterParameter `form:"cluster,omitempty" json:"cluster,omitempty"`
+}
+
+// FleetStatsParamsBy defines parameters for FleetStats.
+type FleetStatsParamsBy string
 
 // StreamParams defines parameters for Stream.
 type StreamParams struct {
@@ -2193,6 +2353,22 @@ type ClientInterface interface {
 	// Corresponds with GET /clusters/{name}/denials (the `ListDenials` operationId).
 	ListDenials(ctx context.Context, name string, params *ListDenialsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ClusterStats How many were refused, when and why
+	//
+	// Counts the denials of a time, the last 24 hours if none is given: `top` by
+	// the labels of `by` over the whole time, the most first, and with `step`
+	// also `series` over time, by time. Rows are flat and there are no gaps: each
+	// step has a row for each series. What is beyond `limit` is one more, whose
+	// `other` is true and whose labels are all "other"; whatever the log does not
+	// say is empty. Grafana's Infinity data source needs the URL, the root
+	// `series` (or `top`) and the columns.
+	//
+	// NDJSON and CSV hold the rows of `series` where `step` is given, else those
+	// of `top`. There are at most 50000 rows: steps times `limit` and one.
+	//
+	// Corresponds with GET /clusters/{name}/denials/stats (the `ClusterStats` operationId).
+	ClusterStats(ctx context.Context, name string, params *ClusterStatsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListClusterLockouts Who is locked out of a cluster
 	//
 	// As `/lockouts`, of the clusters of that name.
@@ -2312,6 +2488,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /reasons/{code} (the `GetReason` operationId).
 	GetReason(ctx context.Context, code ReasonCode, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FleetStats How many were refused by all clusters
+	//
+	// As `/clusters/{name}/denials/stats`, of all clusters. Where principals are
+	// told apart, by `by` or `filter`, without a cluster or a principal being
+	// chosen, the time reaches over 31 days at most.
+	//
+	// Corresponds with GET /stats (the `FleetStats` operationId).
+	FleetStats(ctx context.Context, params *FleetStatsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Stream What is found, as it is found
 	//
@@ -2507,6 +2692,32 @@ func (c *Client) GetCreator(ctx context.Context, name string, params *GetCreator
 // Corresponds with GET /clusters/{name}/denials (the `ListDenials` operationId).
 func (c *Client) ListDenials(ctx context.Context, name string, params *ListDenialsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDenialsRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClusterStats How many were refused, when and why
+//
+// Counts the denials of a time, the last 24 hours if none is given: `top` by
+// the labels of `by` over the whole time, the most first, and with `step`
+// also `series` over time, by time. Rows are flat and there are no gaps: each
+// step has a row for each series. What is beyond `limit` is one more, whose
+// `other` is true and whose labels are all "other"; whatever the log does not
+// say is empty. Grafana's Infinity data source needs the URL, the root
+// `series` (or `top`) and the columns.
+//
+// NDJSON and CSV hold the rows of `series` where `step` is given, else those
+// of `top`. There are at most 50000 rows: steps times `limit` and one.
+//
+// Corresponds with GET /clusters/{name}/denials/stats (the `ClusterStats` operationId).
+func (c *Client) ClusterStats(ctx context.Context, name string, params *ClusterStatsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClusterStatsRequest(c.Server, name, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2767,6 +2978,25 @@ func (c *Client) ListReasons(ctx context.Context, reqEditors ...RequestEditorFn)
 // Corresponds with GET /reasons/{code} (the `GetReason` operationId).
 func (c *Client) GetReason(ctx context.Context, code ReasonCode, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReasonRequest(c.Server, code)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FleetStats How many were refused by all clusters
+//
+// As `/clusters/{name}/denials/stats`, of all clusters. Where principals are
+// told apart, by `by` or `filter`, without a cluster or a principal being
+// chosen, the time reaches over 31 days at most.
+//
+// Corresponds with GET /stats (the `FleetStats` operationId).
+func (c *Client) FleetStats(ctx context.Context, params *FleetStatsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFleetStatsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3367,6 +3597,187 @@ func NewListDenialsRequest(server string, name string, params *ListDenialsParams
 		if params.Next != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "next", *params.Next, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewClusterStatsRequest constructs an http.Request for the ClusterStats method
+func NewClusterStatsRequest(server string, name string, params *ClusterStatsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/clusters/%s/denials/stats", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.By != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "by", params.By, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Step != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "step", *params.Step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Start != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start", *params.Start, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.End != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end", *params.End, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reason", params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Principal != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "principal", *params.Principal, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Region != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4332,6 +4743,192 @@ func NewGetReasonRequest(server string, code ReasonCode) (*http.Request, error) 
 	return req, nil
 }
 
+// NewFleetStatsRequest constructs an http.Request for the FleetStats method
+func NewFleetStatsRequest(server string, params *FleetStatsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/stats")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.By != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "by", params.By, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Step != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "step", *params.Step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Start != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start", *params.Start, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.End != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end", *params.End, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reason", params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Principal != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "principal", *params.Principal, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Region != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cluster != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cluster", *params.Cluster, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewStreamRequest constructs an http.Request for the Stream method
 func NewStreamRequest(server string, params *StreamParams) (*http.Request, error) {
 	var err error
@@ -4579,6 +5176,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /clusters/{name}/denials (the `ListDenials` operationId).
 	ListDenialsWithResponse(ctx context.Context, name string, params *ListDenialsParams, reqEditors ...RequestEditorFn) (*ListDenialsResponse, error)
 
+	// ClusterStatsWithResponse How many were refused, when and why
+	//
+	// Counts the denials of a time, the last 24 hours if none is given: `top` by
+	// the labels of `by` over the whole time, the most first, and with `step`
+	// also `series` over time, by time. Rows are flat and there are no gaps: each
+	// step has a row for each series. What is beyond `limit` is one more, whose
+	// `other` is true and whose labels are all "other"; whatever the log does not
+	// say is empty. Grafana's Infinity data source needs the URL, the root
+	// `series` (or `top`) and the columns.
+	//
+	// NDJSON and CSV hold the rows of `series` where `step` is given, else those
+	// of `top`. There are at most 50000 rows: steps times `limit` and one.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /clusters/{name}/denials/stats (the `ClusterStats` operationId).
+	ClusterStatsWithResponse(ctx context.Context, name string, params *ClusterStatsParams, reqEditors ...RequestEditorFn) (*ClusterStatsResponse, error)
+
 	// ListClusterLockoutsWithResponse Who is locked out of a cluster
 	//
 	// As `/lockouts`, of the clusters of that name.
@@ -4720,6 +5335,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /reasons/{code} (the `GetReason` operationId).
 	GetReasonWithResponse(ctx context.Context, code ReasonCode, reqEditors ...RequestEditorFn) (*GetReasonResponse, error)
+
+	// FleetStatsWithResponse How many were refused by all clusters
+	//
+	// As `/clusters/{name}/denials/stats`, of all clusters. Where principals are
+	// told apart, by `by` or `filter`, without a cluster or a principal being
+	// chosen, the time reaches over 31 days at most.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /stats (the `FleetStats` operationId).
+	FleetStatsWithResponse(ctx context.Context, params *FleetStatsParams, reqEditors ...RequestEditorFn) (*FleetStatsResponse, error)
 
 	// StreamWithResponse What is found, as it is found
 	//
@@ -4990,6 +5616,31 @@ func (r ListDenialsResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ListDenialsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ClusterStatsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Stats
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r ClusterStatsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ClusterStatsResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -5321,6 +5972,31 @@ func (r GetReasonResponse) StatusCode() int {
 	return 0
 }
 
+type FleetStatsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Stats
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r FleetStatsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FleetStatsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type StreamResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5503,6 +6179,30 @@ func (c *ClientWithResponses) ListDenialsWithResponse(ctx context.Context, name 
 		return nil, err
 	}
 	return ParseListDenialsResponse(rsp)
+}
+
+// ClusterStatsWithResponse How many were refused, when and why
+//
+// Counts the denials of a time, the last 24 hours if none is given: `top` by
+// the labels of `by` over the whole time, the most first, and with `step`
+// also `series` over time, by time. Rows are flat and there are no gaps: each
+// step has a row for each series. What is beyond `limit` is one more, whose
+// `other` is true and whose labels are all "other"; whatever the log does not
+// say is empty. Grafana's Infinity data source needs the URL, the root
+// `series` (or `top`) and the columns.
+//
+// NDJSON and CSV hold the rows of `series` where `step` is given, else those
+// of `top`. There are at most 50000 rows: steps times `limit` and one.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /clusters/{name}/denials/stats (the `ClusterStats` operationId).
+func (c *ClientWithResponses) ClusterStatsWithResponse(ctx context.Context, name string, params *ClusterStatsParams, reqEditors ...RequestEditorFn) (*ClusterStatsResponse, error) {
+	rsp, err := c.ClusterStats(ctx, name, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClusterStatsResponse(rsp)
 }
 
 // ListClusterLockoutsWithResponse Who is locked out of a cluster
@@ -5729,6 +6429,23 @@ func (c *ClientWithResponses) GetReasonWithResponse(ctx context.Context, code Re
 		return nil, err
 	}
 	return ParseGetReasonResponse(rsp)
+}
+
+// FleetStatsWithResponse How many were refused by all clusters
+//
+// As `/clusters/{name}/denials/stats`, of all clusters. Where principals are
+// told apart, by `by` or `filter`, without a cluster or a principal being
+// chosen, the time reaches over 31 days at most.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /stats (the `FleetStats` operationId).
+func (c *ClientWithResponses) FleetStatsWithResponse(ctx context.Context, params *FleetStatsParams, reqEditors ...RequestEditorFn) (*FleetStatsResponse, error) {
+	rsp, err := c.FleetStats(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFleetStatsResponse(rsp)
 }
 
 // StreamWithResponse What is found, as it is found
@@ -6074,6 +6791,42 @@ func ParseListDenialsResponse(rsp *http.Response) (*ListDenialsResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DenialList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseClusterStatsResponse parses an HTTP response from a ClusterStatsWithResponse call
+func ParseClusterStatsResponse(rsp *http.Response) (*ClusterStatsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ClusterStatsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Stats
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6523,6 +7276,42 @@ func ParseGetReasonResponse(rsp *http.Response) (*GetReasonResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseFleetStatsResponse parses an HTTP response from a FleetStatsWithResponse call
+func ParseFleetStatsResponse(rsp *http.Response) (*FleetStatsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FleetStatsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Stats
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 

@@ -22,6 +22,7 @@ type tested interface {
 	Save(ctx context.Context, b authlog.Batch) error
 	Clusters(ctx context.Context, now time.Time) ([]authlog.ClusterSummary, error)
 	Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog.Denial, error)
+	Counts(ctx context.Context, f authlog.CountFilter) ([]authlog.DenialSeries, error)
 	Denial(ctx context.Context, id authlog.ID) (authlog.Denial, error)
 	Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error)
 	Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, error)
@@ -71,6 +72,8 @@ func testStore(t *testing.T, newPlace func(t *testing.T) (open func() tested)) {
 		"SumsUpPrincipals":             suite.sumsUpPrincipals,
 		"PagesPrincipals":              suite.pagesPrincipals,
 		"PrunesPrincipals":             suite.prunesPrincipals,
+		"CountsAsOneWould":             suite.countsAsOneWould,
+		"ForgetsCountsOfWhatIsPruned":  suite.forgetsCountsOfWhatIsPruned,
 		"TellsChangesInOrderOfSaving":  suite.tellsChangesInTheOrderOfSaving,
 		"GoesOnAfterAnyChange":         suite.goesOnAfterAnyChange,
 		"GivesNoPlaceTwice":            suite.givesNoPlaceTwice,

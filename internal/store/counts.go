@@ -183,7 +183,7 @@ type addCount func(k subjectKey, step, n int64)
 
 func (c *counting) read(ctx context.Context, f *authlog.CountFilter, add addCount) error {
 	var tiers []tier
-	if day := 24 * time.Hour; f.Step%day == 0 && !f.Principals {
+	if day := 24 * time.Hour; f.Step%day == 0 && !f.Principals && f.Principal == "" {
 		tiers = append(tiers, tier{day, c.readDays})
 	}
 	if f.Step%time.Hour == 0 {
@@ -240,13 +240,12 @@ func (c *counting) readRows(ctx context.Context, f *authlog.CountFilter, from, t
 
 func (c *counting) readSteps(ctx context.Context, stmt *sql.Stmt, args []any, f *authlog.CountFilter, from, to time.Time, add addCount) error {
 	for begin := from; begin.Before(to); {
-		end := to
-		if next := begin.Truncate(max(f.Step, 1)).Add(f.Step); f.Step > 0 && next.Before(to) {
-			end = next
+		end, step := to, f.StepOf(begin)
+		if f.Step > 0 {
+			end = slices.MinFunc([]time.Time{to, f.StepStart(step + 1)}, time.Time.Compare)
 		}
 		first, last := firstID(begin), firstID(end)
 		rows, err := stmt.QueryContext(ctx, append(slices.Clone(args), first[:], last[:])...)
-		step := f.StepOf(begin)
 		err = each(rows, err, func(rows *sql.Rows) error {
 			var k subjectKey
 			var n int64

@@ -1,0 +1,292 @@
+package api
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
+
+const (
+	defaultTop  = 10
+	maxTop      = 100
+	maxStatRows = 50_000 // steps times series
+
+	// defaultStatsSpan is how far statistics reach back by themselves, and
+	// maxWhoSpan how far over all clusters where principals are told apart:
+	// there may be very many.
+	defaultStatsSpan = 24 * time.Hour
+	maxWhoSpan       = 31 * 24 * time.Hour
+)
+
+func statsParams() []param {
+	return []param{
+		{name: "by"},
+		{name: "step"},
+		{name: "start"},
+		{name: "end"},
+		{name: "since"},
+		{name: "reason", repeatable: true},
+		{name: "principal"},
+		{name: "account"},
+		{name: "region"},
+		{name: "filter", repeatable: true},
+		{name: "limit"},
+	}
+}
+
+func clusterStats(store Store, now func() time.Time) ask {
+	return func(r *http.Request, q query) (document, error) {
+		name, err := clusterName(r)
+		if err != nil {
+			return document{}, err
+		}
+		return stats(r, q, store, name, now())
+	}
+}
+
+func fleetStats(store Store, now func() time.Time) ask {
+	return func(r *http.Request, q query) (document, error) {
+		return stats(r, q, store, q.get("cluster"), now())
+	}
+}
+
+func stats(r *http.Request, q query, store Store, cluster string, now time.Time) (document, error) {
+	form, err := negotiate(r)
+	if err != nil {
+		return document{}, err
+	}
+	by, err := q.by()
+	if err != nil {
+		return document{}, err
+	}
+	f, none, err := q.counts(cluster, by, now)
+	if err != nil {
+		return document{}, err
+	}
+	var found []authlog.DenialSeries
+	if !none {
+		found, err = store.Counts(r.Context(), f)
+	}
+	if err == nil && len(found) == 0 && cluster != "" {
+		err = mustKnow(r.Context(), store, cluster, now)
+	}
+	if err != nil {
+		return document{}, err
+	}
+	t := statsTable{by: by, filter: &f, series: found}
+	switch form.mediaType {
+	case "application/x-ndjson":
+		return t.lines(), nil
+	case "text/csv":
+		return t.csv(), nil
+	}
+	return jsonDocument(t.wire()), nil
+}
+
+// by reads by which labels to tell denials apart.
+func (q query) by() ([]string, error) {
+	text := q.get("by")
+	if text == "" {
+		return []string{"reason"}, nil
+	}
+	by := strings.Split(text, ",")
+	for i, name := range by {
+		switch {
+		case !slices.Contains(denialLabels(), name):
+			return nil, refuseParameter("by", "has the unknown label %q; known are %s", name, strings.Join(denialLabels(), ", "))
+		case slices.Contains(by[:i], name):
+			return nil, refuseParameter("by", "names %q twice", name)
+		}
+	}
+	return by, nil
+}
+
+// counts reads what to count. None says that nothing can be found.
+func (q query) counts(cluster string, by []string, now time.Time) (f authlog.CountFilter, none bool, err error) {
+	var sel selection
+	sel.Cluster = cluster
+	if sel.Start, sel.End, err = q.span(now); err != nil {
+		return f, false, err
+	}
+	if sel.End.IsZero() {
+		sel.End = now
+	}
+	if sel.Start.IsZero() {
+		sel.Start = sel.End.Add(-defaultStatsSpan)
+	}
+	if sel.Start.Unix() < 0 { // counted back from now
+		sel.Start = time.Unix(0, 0).UTC()
+	}
+	if !sel.Start.Before(sel.End) {
+		return f, false, refuseParameter("start", "must be before end, which itself is left out")
+	}
+	if err = q.names(&sel.DenialFilter); err != nil {
+		return f, false, err
+	}
+	if err = q.matchers(&sel); err != nil {
+		return f, false, err
+	}
+	f.DenialFilter = sel.DenialFilter
+	f.Principals = sel.who || slices.Contains(by, "principal") || slices.Contains(by, "kind")
+	f.Series = seriesOf(by, sel.keep)
+	if f.Top, err = q.count("limit", defaultTop, maxTop); err != nil {
+		return f, false, err
+	}
+	if f.Step, err = q.step(); err != nil {
+		return f, false, err
+	}
+	return f, sel.none, bounded(&f)
+}
+
+// step is zero where no series over time is asked for.
+func (q query) step() (time.Duration, error) {
+	text := q.get("step")
+	if text == "" {
+		return 0, nil
+	}
+	d, err := parseDuration("step", text)
+	// What is logged has whole seconds.
+	return max(d, time.Second).Truncate(time.Second), err
+}
+
+// bounded refuses what would be too much to answer.
+func bounded(f *authlog.CountFilter) error {
+	if span := f.End.Sub(f.Start); f.Principals && f.Cluster == "" && f.Principal == "" && span > maxWhoSpan {
+		return refuseParameter("by", "(or filter) tells principals of all clusters apart, which reaches over 31 days at most, not %s; choose a cluster, a principal or a shorter time",
+			span.Round(time.Hour))
+	}
+	steps, series := f.Steps(), f.Top+1
+	if steps*series <= maxStatRows {
+		return nil
+	}
+	least := f.End.Sub(f.Start) / time.Duration(maxStatRows/series-1)
+	return refuseParameter("step", "makes %d steps of up to %d series, more than %d rows; take at least %s, a smaller limit or a shorter time",
+		steps, series, maxStatRows, (least + time.Second).Truncate(time.Second))
+}
+
+// seriesOf names a series by its labels.
+func seriesOf(by []string, keep func(*authlog.Denial) bool) func(*authlog.DenialSubject) (string, bool) {
+	return func(s *authlog.DenialSubject) (string, bool) {
+		d := authlog.Denial{Cluster: s.Cluster, Reason: s.Reason}
+		if s.ARN != "" {
+			d.Principal = &authlog.Principal{ARN: s.ARN, Kind: s.Kind}
+		}
+		if keep != nil && !keep(&d) {
+			return "", false
+		}
+		values := make([]string, len(by))
+		for i, name := range by {
+			values[i] = labelOf(&d, name)
+		}
+		return strings.Join(values, "\x00"), true
+	}
+}
+
+// A statsTable is what was counted, and what its columns are.
+type statsTable struct {
+	by     []string
+	filter *authlog.CountFilter
+	series []authlog.DenialSeries
+}
+
+func (t *statsTable) wire() statsDoc {
+	doc := statsDoc{By: t.by, Top: []map[string]any{}, Series: []map[string]any{}}
+	for i := range t.series {
+		s := &t.series[i]
+		doc.Total += s.Total
+		doc.Top = append(doc.Top, t.row(s, s.Total))
+	}
+	if t.filter.Step > 0 {
+		doc.StepSeconds = new(int64(t.filter.Step / time.Second))
+		doc.Series = t.over()
+	}
+	return doc
+}
+
+// rows are those of the forms that hold one table.
+func (t *statsTable) rows() []map[string]any {
+	if t.filter.Step > 0 {
+		return t.over()
+	}
+	return t.wire().Top
+}
+
+// over has a row for each step and series: by time, then as the series come.
+func (t *statsTable) over() []map[string]any {
+	rows := []map[string]any{}
+	if len(t.series) == 0 {
+		return rows
+	}
+	for step := range t.series[0].Steps {
+		at := t.filter.StepStart(int64(step))
+		for i := range t.series {
+			row := t.row(&t.series[i], t.series[i].Steps[step])
+			row["time"] = at
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// row has the labels of a series; each is "other" in that of all others.
+func (t *statsTable) row(s *authlog.DenialSeries, n int64) map[string]any {
+	row := map[string]any{"count": n, "other": s.Other}
+	values := strings.Split(s.Name, "\x00")
+	for i, name := range t.by {
+		row[name] = "other"
+		if !s.Other {
+			row[name] = values[i]
+		}
+	}
+	return row
+}
+
+func (t *statsTable) lines() document {
+	doc := document{mediaType: "application/x-ndjson"}
+	for _, row := range t.rows() {
+		doc.body = append(doc.body, jsonDocument(row).body...)
+	}
+	return doc
+}
+
+func (t *statsTable) csv() document {
+	columns := append(slices.Clone(t.by), "other", "count")
+	if t.filter.Step > 0 {
+		columns = append([]string{"time"}, columns...)
+	}
+	var body bytes.Buffer
+	w := csv.NewWriter(&body)
+	lines := [][]string{columns}
+	for _, row := range t.rows() {
+		line := make([]string, len(columns))
+		for i, name := range columns {
+			line[i] = statCell(row[name])
+		}
+		lines = append(lines, line)
+	}
+	if err := w.WriteAll(lines); err != nil {
+		panic(fmt.Errorf("write to memory: %w", err))
+	}
+	return document{mediaType: "text/csv; charset=utf-8; header=present", body: body.Bytes()}
+}
+
+func statCell(value any) string {
+	switch v := value.(type) {
+	case string:
+		return defuse(v)
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	case bool:
+		return strconv.FormatBool(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	}
+	panic(fmt.Errorf("no cell for %T", value)) // only a column of ours can cause it
+}
