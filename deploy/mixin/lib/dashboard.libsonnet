@@ -47,8 +47,8 @@
     principal: query('principal', 'Principal', 'label_values(eks_authn_principal_denials_total{%s}, principal)' % dashboard.cluster),
   },
 
-  // Prometheus annotations: a line where the value rises, a stretch while it
-  // holds.
+  // Prometheus annotations: a stretch while the value is there. That of a rise
+  // is as long as it is looked for; it must have two scrapes in it.
   local annotation(name, color, expr, title, text, step) = {
     name: name,
     enable: true,
@@ -66,9 +66,9 @@
     annotation(
       'aws-auth changes',
       'purple',
-      'sum by (cluster, account, region, marker) (increase(eks_authn_markers_total{%s, marker=~"aws_auth_.*"}[1m])) > 0' % dashboard.cluster,
+      'sum by (cluster, account, region, marker) (increase(eks_authn_markers_total{%s, marker=~"aws_auth_.*"}[5m])) > 0' % dashboard.cluster,
       '{{marker}}',
-      'The authenticator of {{cluster}} says so: aws-auth was read, broken or deleted.',
+      'The authenticator of {{cluster}} wrote so at the beginning of this stretch.',
       '1m',
     ),
     annotation(
