@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ func TestOnAPrometheusThatScrapesTheDemo(t *testing.T) {
 	// 40 s later; a line may be shown two minutes late.
 	t.Run("the alert of an incident comes and goes", s.testIncident)
 	t.Run("every rule is evaluated", s.testRules)
+	t.Run("what lasts in the demo alerts, and the reader does not", s.testFiring)
 	t.Run("every selector of every rule has series", s.testSelectors)
 	t.Run("every panel has data", s.testPanels)
 	t.Run("every table of the API has rows", s.testTables)
@@ -80,6 +82,45 @@ func (s *stage) testRules(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func (s *stage) testFiring(t *testing.T) {
+	lasting := map[string]string{
+		"EKSNodesLockedOut": "data", "EKSStsBroken": "prod", "EKSPrincipalLostAccess": "prod", "EKSForeignAccount": "prod",
+		"EKSRootUser": "prod", "EKSCredentialProbe": "prod", "EKSClockSkew": "web", "EKSAuthLoggingOff": "sandbox",
+	}
+	ofTheReader := []string{
+		"EKSAuthReaderErrors", "EKSAuthReaderLag", "EKSAuthCursorStale", "EKSAuthNoEvents", "EKSAuthlogDown", "EKSAuthUnclassified",
+	}
+	until(t, time.Minute, func() error {
+		firing, err := s.firing(t.Context())
+		for alert, cluster := range lasting {
+			if err == nil && !slices.Contains(firing[alert], cluster) {
+				err = fmt.Errorf("%s of %s does not fire", alert, cluster)
+			}
+		}
+		for _, alert := range ofTheReader {
+			if err == nil && firing[alert] != nil {
+				err = fmt.Errorf("%s fires", alert)
+			}
+		}
+		return err
+	})
+}
+
+// firing lists the clusters of each alert that fires; the cluster of an alert
+// about none is empty.
+func (s *stage) firing(ctx context.Context) (map[string][]string, error) {
+	var found struct {
+		Alerts []struct{ Labels map[string]string }
+	}
+	err := s.query(ctx, &found, "alerts", nil)
+	clusters := map[string][]string{}
+	for _, a := range found.Alerts {
+		name := a.Labels["alertname"]
+		clusters[name] = append(clusters[name], a.Labels["cluster"])
+	}
+	return clusters, err
 }
 
 func (s *stage) testSelectors(t *testing.T) {
