@@ -31,7 +31,8 @@ func (q *request) String() string {
 	return fmt.Sprintf("%s %s?%s %v %.100q", q.method, q.path, q.query, q.header, q.body)
 }
 
-// names are those of the query's parameters, as they stand there and decoded.
+// names are those of the query's parameters, as they stand there and decoded,
+// and of the headers that stand for one.
 func (q *request) names() []string {
 	var names []string
 	for pair := range strings.SplitSeq(q.query, "&") {
@@ -40,6 +41,9 @@ func (q *request) names() []string {
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			names = append(names, decoded)
 		}
+	}
+	for name := range q.header {
+		names = append(names, strings.ToLower(strings.ReplaceAll(name, "-", "_")))
 	}
 	return names
 }

@@ -100,7 +100,7 @@ func stored(t *testing.T, st *store.SQLite) (k storedNames) {
 }
 
 // streamTime is how long an answer that does not end is read.
-const streamTime = 50 * time.Millisecond
+const streamTime = 5 * time.Millisecond
 
 // check sends a request and holds the answer to the document.
 func (c *contract) check(t *rapid.T, q *request) {
