@@ -18,6 +18,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -67,7 +68,8 @@ type Health interface {
 type Config struct {
 	Store      Store
 	Health     Health
-	Callers    Callers               // nil: no token is asked for
+	Callers    Callers               // nil: everyone may ask, and is an admin
+	Manager    Manager               // nil: POST /-/reload is refused
 	Feed       *feed.Feed            // nil: GET /stream is refused
 	Beat       time.Duration         // after which a quiet stream shows that it lives; 0: 15 seconds
 	Access     Access                // nil: nothing is known but by the log
@@ -77,8 +79,15 @@ type Config struct {
 	Registerer prometheus.Registerer // where the metrics of the requests go; nil: nowhere
 	Log        zerolog.Logger
 	Version    string           // shown on the landing page
-	Ending     <-chan struct{}  // closed when the service begins to end, and what streams must end too; nil: never
 	Now        func() time.Time // nil: time.Now
+
+	Limits      Limits
+	Hosts       []string       // lower case names by which a proxy may ask over loopback
+	Origins     *regexp.Regexp // of pages that may read the answers (CORS); nil: none
+	Profile     bool           // /debug/pprof answers admins
+	OpenMetrics bool           // /metrics answers everyone
+	NoMetrics   bool           // there is no /metrics
+	NoHealth    bool           // there are no /-/healthy and /-/ready
 }
 
 // New builds the handler of every route. It is safe to share, and needs no
@@ -88,16 +97,21 @@ func New(cfg Config) *chi.Mux {
 		cfg.Now = time.Now
 	}
 	cfg.Store = scoped{withUnread{cfg.Store, cfg.Access}} // no handler sees more than its caller may
-	r := chi.NewRouter()
-	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic, limitTime, identify(cfg.Callers))
-	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
-	r.MethodNotAllowed(admit(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
-
-	get(r, "/-/healthy", healthy) // probes show no token
-	get(r, "/-/ready", ready(cfg.Health))
-	get(r.With(forAll), "/metrics", scrape(cfg.Gatherer, cfg.Log))
+	r := newRouter(&cfg)
+	if !cfg.NoHealth {
+		health(r, &cfg)
+	}
+	if !cfg.NoMetrics {
+		if cfg.OpenMetrics {
+			metrics(r, &cfg)
+		} else {
+			metrics(r.With(forAll), &cfg)
+		}
+	}
+	get(r.With(admit), streamPath, newStreamer(&cfg).serve) // which takes longer than others, and bounds itself
+	r.Group(func(r chi.Router) { manage(r, &cfg) })
 	r.Group(func(r chi.Router) {
-		r.Use(admit)
+		r.Use(admit, limitRequests(cfg.Limits.Requests), limitTime)
 		findings(r, &cfg)
 		catalogues(r)
 		get(r, "/", landing(cfg.Version))
@@ -105,6 +119,36 @@ func New(cfg Config) *chi.Mux {
 		get(r, "/openapi.yaml", answer(openAPIYAML))
 	})
 	return r
+}
+
+// NewTelemetry builds the handler of a listener for metrics and health alone.
+func NewTelemetry(cfg Config) *chi.Mux {
+	r := newRouter(&cfg)
+	health(r, &cfg)
+	metrics(r.With(admit), &cfg)
+	return r
+}
+
+// newRouter answers what has no route, and does for all routes what must be
+// done for each. Who asks is known in every handler; to let in whom it is for
+// is the route's own business.
+func newRouter(cfg *Config) *chi.Mux {
+	r := chi.NewRouter()
+	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
+		limitRate(cfg.Limits.Rate), checkHost(cfg.Hosts), allowOrigins(cfg.Origins), identify(cfg.Callers))
+	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
+	r.MethodNotAllowed(admit(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
+	return r
+}
+
+// health are the routes for probes, which show no token.
+func health(r chi.Router, cfg *Config) {
+	get(r, "/-/healthy", healthy)
+	get(r, "/-/ready", ready(cfg.Health))
+}
+
+func metrics(r chi.Router, cfg *Config) {
+	get(r.With(limitRequests(cfg.Limits.Requests)), "/metrics", scrape(cfg.Gatherer, cfg.Log))
 }
 
 // findings are the routes that tell of clusters.
@@ -123,7 +167,6 @@ func findings(r chi.Router, cfg *Config) {
 	get(r, "/diagnoses", answer(listDiagnoses(cfg.Store), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
-	get(r, streamPath, newStreamer(cfg).serve)
 	r.Post("/explain", explain(cfg))
 	r.Post("/lint/aws-auth", lint(cfg))
 }

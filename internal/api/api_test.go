@@ -141,6 +141,7 @@ func serveWith(t *testing.T, cfg api.Config) *service {
 	log := zerolog.New(s.log)
 	cfg.Linter = linter{}
 	cfg.Gatherer, cfg.Registerer, cfg.Log, cfg.Version = s.reg, s.reg, log, "1.2.3"
+	cfg.Profile = true
 	cfg.Now = func() time.Time { return now }
 	stop := func() {}
 	if st, ok := cfg.Store.(feed.Store); ok && cfg.Feed == nil {

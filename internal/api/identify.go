@@ -8,81 +8,120 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// Callers knows who may ask.
+// Callers knows who may ask. Its methods are safe to share, and how long they
+// take tells nothing of the secrets.
 type Callers interface {
-	// Find tells whose token it is; false if it is nobody's. It is quick and
-	// safe to share, and how long it takes tells nothing of the tokens.
-	Find(token string) (authlog.Caller, bool)
+	// Schemes are those of Bearer and Basic by which a caller may say who he
+	// is. Where there is none everyone is let in, sees everything and is an
+	// admin.
+	Schemes() []string
+	// Token tells whose token it is; false if it is nobody's.
+	Token(token string) (authlog.Caller, bool)
+	// User tells who has that name and password; false if nobody does.
+	User(name, password string) (authlog.Caller, bool)
 }
 
 // An identity is who asks, or why that is not known.
 type identity struct {
 	authlog.Caller
-	unknown   error
-	challenge string // what WWW-Authenticate asks for
+	unknown   *refusal
+	challenge []string // what WWW-Authenticate asks for
 }
 
 type identityKey struct{}
 
-// callerOf is who asks. Where nobody was let in it is the zero Caller, who sees
-// nothing.
-func callerOf(ctx context.Context) authlog.Caller {
-	id, _ := ctx.Value(identityKey{}).(identity) // the zero identity is what is meant
-	return id.Caller
+// identityOf is what identify found out. Where it was not asked, nobody is let
+// in.
+func identityOf(ctx context.Context) identity {
+	id, ok := ctx.Value(identityKey{}).(identity)
+	if !ok {
+		id.unknown = plain(http.StatusUnauthorized, missingToken)
+	}
+	return id
 }
 
-// identify finds out who asks, by the token that is shown (RFC 6750). Without
-// callers everyone sees everything, and is an admin.
+// callerOf is who asks. Where nobody was let in it is the zero Caller, who sees
+// nothing.
+func callerOf(ctx context.Context) authlog.Caller { return identityOf(ctx).Caller }
+
+// identify finds out who asks, by the token (RFC 6750) or the password (RFC
+// 7617) that is shown.
 func identify(callers Callers) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id := identity{Caller: authlog.Caller{Scope: authlog.Everything(), Admin: true}}
-			if callers != nil {
-				id = identityOf(r, callers)
-			}
+			id := findOut(r, callers)
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
 		})
 	}
 }
 
 const (
-	missingToken = "this service asks for a token: send the header Authorization: Bearer TOKEN"
-	wrongToken   = "this is none of the service's tokens: it was mistyped, taken back, or is another service's"
+	missingToken    = "this service asks for a token: send the header Authorization: Bearer TOKEN"
+	wrongToken      = "this is none of the service's tokens: it was mistyped, taken back, or is another service's"
+	missingPassword = "this service asks for a user and a password"
+	wrongPassword   = "the user or the password is wrong"
 )
 
-func identityOf(r *http.Request, callers Callers) identity {
-	token, ok := bearer(r.Header.Values("Authorization"))
-	if !ok {
-		return identity{unknown: plain(http.StatusUnauthorized, missingToken), challenge: `Bearer realm="eks-authlog"`}
+func findOut(r *http.Request, callers Callers) identity {
+	var schemes []string
+	if callers != nil {
+		schemes = callers.Schemes()
 	}
-	caller, ok := callers.Find(token)
-	if !ok {
-		return identity{
-			unknown:   plain(http.StatusUnauthorized, wrongToken),
-			challenge: `Bearer realm="eks-authlog", error="invalid_token"`,
+	if len(schemes) == 0 {
+		return identity{Caller: authlog.Caller{Scope: authlog.Everything(), Admin: true}}
+	}
+	refused := plain(http.StatusUnauthorized, missingToken)
+	if schemes[0] == "Basic" {
+		refused.Detail = missingPassword
+	}
+	scheme, rest := authorization(r.Header.Values("Authorization"))
+	for _, known := range schemes {
+		if !strings.EqualFold(scheme, known) {
+			continue
+		}
+		caller, ok := authlog.Caller{}, false
+		if known == "Bearer" {
+			caller, ok = callers.Token(rest)
+			refused.Detail = wrongToken
+		} else if name, password, given := r.BasicAuth(); given {
+			caller, ok = callers.User(name, password)
+			refused.Detail = wrongPassword
+		}
+		if ok {
+			return identity{Caller: caller}
 		}
 	}
-	return identity{Caller: caller}
+	return identity{unknown: refused, challenge: challenges(schemes, refused.Detail == wrongToken)}
 }
 
-// bearer is the token in the only header of that name.
-func bearer(authorization []string) (token string, ok bool) {
-	if len(authorization) != 1 {
-		return "", false
+// challenges are the values of WWW-Authenticate.
+func challenges(schemes []string, wrong bool) (values []string) {
+	for _, scheme := range schemes {
+		v := scheme + ` realm="eks-authlog"`
+		if scheme == "Bearer" && wrong {
+			v += `, error="invalid_token"`
+		}
+		values = append(values, v)
 	}
-	scheme, token, ok := strings.Cut(authorization[0], " ")
-	return strings.TrimLeft(token, " "), ok && strings.EqualFold(scheme, "Bearer")
+	return values
+}
+
+// authorization is the scheme and the rest of the only header of that name;
+// where there are several, nobody could say whose word counts.
+func authorization(values []string) (scheme, rest string) {
+	if len(values) != 1 {
+		return "", ""
+	}
+	scheme, rest, _ = strings.Cut(values[0], " ")
+	return scheme, strings.TrimLeft(rest, " ")
 }
 
 // admit lets in who is known.
 func admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, ok := r.Context().Value(identityKey{}).(identity)
-		if !ok {
-			id.unknown = plain(http.StatusUnauthorized, missingToken) // a route that nobody identified for
-		}
+		id := identityOf(r.Context())
 		if id.unknown != nil {
-			w.Header().Set("WWW-Authenticate", id.challenge)
+			w.Header()["Www-Authenticate"] = id.challenge
 			fail(w, r, id.unknown)
 			return
 		}
@@ -90,10 +129,15 @@ func admit(next http.Handler) http.Handler {
 	})
 }
 
-// forAll lets in who may see every cluster: what they answer tells of all.
+// forAll lets in who may see every cluster: the answer tells of all.
 func forAll(next http.Handler) http.Handler {
 	return permit(next, func(c authlog.Caller) bool { return c.Scope.All() },
 		"this tells of every cluster, and your token sees only some")
+}
+
+// forAdmins lets in who may change how the service runs.
+func forAdmins(next http.Handler) http.Handler {
+	return permit(next, func(c authlog.Caller) bool { return c.Admin }, "this is for admins, and your token is none's")
 }
 
 func permit(next http.Handler, may func(authlog.Caller) bool, why string) http.Handler {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -8,7 +9,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // requestMetrics counts and times requests. No label holds what a caller
@@ -18,19 +18,34 @@ type requestMetrics struct {
 	duration *prometheus.HistogramVec
 }
 
+// newRequestMetrics registers the metrics, or takes those that are registered:
+// all listeners count together.
 func newRequestMetrics(reg prometheus.Registerer) requestMetrics {
-	f := promauto.With(reg)
 	return requestMetrics{
-		total: f.NewCounterVec(prometheus.CounterOpts{
+		total: registered(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "eks_authn_http_requests_total",
 			Help: "HTTP requests answered, by route pattern, method and status code; 499 when the caller left first.",
-		}, []string{"handler", "method", "code"}),
-		duration: f.NewHistogramVec(prometheus.HistogramOpts{
+		}, []string{"handler", "method", "code"})),
+		duration: registered(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "eks_authn_http_request_duration_seconds",
 			Help:    "Time from the request's header to the end of its answer, by route pattern and method.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
-		}, []string{"handler", "method"}),
+		}, []string{"handler", "method"})),
 	}
+}
+
+func registered[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	if err := reg.Register(c); err != nil {
+		before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
+		if !ok {
+			panic(err) // only a metric of ours can cause it
+		}
+		return before.ExistingCollector.(C)
+	}
+	return c
 }
 
 func (m requestMetrics) observe(next http.Handler) http.Handler {

@@ -139,6 +139,8 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		ref = internal(r, err)
 		hlog.FromRequest(r).Error().Err(err).Str("path", r.URL.Path).Int("status", ref.Status).Msg("request failed")
+	} else {
+		audit(r, ref)
 	}
 	doc := problem{
 		Type: "about:blank", Title: ref.Title, Status: ref.Status, Detail: ref.Detail,

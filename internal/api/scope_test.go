@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,10 +23,14 @@ import (
 // callers are those of a map from their tokens.
 type callers map[string]authlog.Caller
 
-func (c callers) Find(token string) (authlog.Caller, bool) {
+func (c callers) Schemes() []string { return []string{"Bearer"} }
+
+func (c callers) Token(token string) (authlog.Caller, bool) {
 	caller, ok := c[token]
 	return caller, ok
 }
+
+func (c callers) User(string, string) (authlog.Caller, bool) { return authlog.Caller{}, false }
 
 const (
 	ownToken   = "token-of-the-red-team"
@@ -103,7 +108,6 @@ func saveFindings(t *testing.T, st *store.SQLite, role string, clusters ...authl
 // A route says how the routes are tried.
 type route struct {
 	paths  []string
-	method string // GET and HEAD unless it says otherwise
 	body   string
 	open   bool // for who shows no token too
 	forAll bool // only for who may see every cluster
@@ -155,10 +159,10 @@ func routes() map[string]route {
 		// What is answered without end is tried elsewhere.
 		"/stream": {paths: append(other("/stream?last_event_id=x&cluster=%s"),
 			"/stream?cluster=blue-1", "/stream?cluster=green-1", "/stream?cluster=nowhere", "/stream?region=x", "/stream?last_event_id=x")},
-		"/explain": {paths: []string{"/explain"}, method: http.MethodPost, body: "error: You must be logged in to the server (Unauthorized)"},
+		"/explain": {paths: []string{"/explain"}, body: "error: You must be logged in to the server (Unauthorized)"},
 		"/lint/aws-auth": {
-			paths:  append(other("/lint/aws-auth?cluster=%s&would_lock_out=true"), other("/lint/aws-auth?cluster=%s&account=999900001111")...),
-			method: http.MethodPost, body: "mapRoles: |\n  - rolearn: " + redRole + "\n    username: x\n",
+			paths: append(other("/lint/aws-auth?cluster=%s&would_lock_out=true"), other("/lint/aws-auth?cluster=%s&account=999900001111")...),
+			body:  "mapRoles: |\n  - rolearn: " + redRole + "\n    username: x\n",
 		},
 		"/catalogue/diagnoses":        {paths: []string{"/catalogue/diagnoses"}},
 		"/catalogue/diagnoses/{code}": {paths: []string{"/catalogue/diagnoses/mapping_lost"}},
@@ -170,6 +174,8 @@ func routes() map[string]route {
 		"/-/healthy":                  {paths: []string{"/-/healthy"}, open: true},
 		"/-/ready":                    {paths: []string{"/-/ready"}, open: true},
 		"/metrics":                    {paths: []string{"/metrics"}, forAll: true},
+		"/-/reload":                   {paths: []string{"/-/reload"}, admin: true},
+		"/debug/pprof/{profile}":      {paths: []string{"/debug/pprof/goroutine", "/debug/pprof/x"}, admin: true},
 	}
 }
 
@@ -217,6 +223,11 @@ func (s *service) request(t *testing.T, method, path, body, token string) reply 
 	return s.send(t, req)
 }
 
+// A manager has nothing to reload.
+type manager struct{}
+
+func (manager) Reload(context.Context) error { return nil }
+
 // The world of the tests of scopes: the service of everyone, and one that was
 // never told of any cluster but the red team's.
 func twoWorlds(t *testing.T) (everyones, reds *service) {
@@ -227,7 +238,7 @@ func twoWorlds(t *testing.T) (everyones, reds *service) {
 	saveFindings(t, mine, redRole, redOne, redTwo)
 	health := &fake{ready: true, shards: []authlog.ShardStatus{{Shard: "999900001111/ca-west-1", Error: "no permission on blue-1"}}}
 	everyones = serveWith(t, api.Config{
-		Store: everything, Health: health, Explainer: explainer{}, Callers: teams(), Access: boardOf(redOne, redTwo, redThree, blueOne, blueTwo, blueThree, greenOne),
+		Store: everything, Health: health, Explainer: explainer{}, Callers: teams(), Manager: manager{}, Access: boardOf(redOne, redTwo, redThree, blueOne, blueTwo, blueThree, greenOne),
 	})
 	return everyones, serveWith(t, api.Config{Store: mine, Health: &fake{ready: true}, Explainer: explainer{}, Access: boardOf(redOne, redTwo, redThree)})
 }

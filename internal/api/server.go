@@ -13,12 +13,13 @@ const (
 	maxBody   = 512 << 10 // bytes; more than any route reads, this bounds what net/http swallows
 )
 
-// NewServer builds a server for h that no slow or greedy caller can hold: every
-// phase of a request has a time limit, and header and body a size limit. The
-// caller serves and shuts it down.
+// NewServer builds a server for h, of New or NewTelemetry, that no slow or
+// greedy caller can hold: every phase of a request has a time limit, and header
+// and body a size limit. The caller serves and shuts it down.
 func NewServer(h http.Handler, log zerolog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           http.MaxBytesHandler(h, maxBody),
+		BaseContext:       withListener,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      requestTimeout + 10*time.Second,

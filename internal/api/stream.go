@@ -183,7 +183,7 @@ func (s *streamer) end(r *http.Request, c *connection, follower *feed.Follower, 
 
 // mayStill reports whether the token of a reader is what it was when he came.
 func (s *streamer) mayStill(r *http.Request) bool {
-	return s.callers == nil || reflect.DeepEqual(identityOf(r, s.callers).Caller, callerOf(r.Context()))
+	return s.callers == nil || reflect.DeepEqual(findOut(r, s.callers).Caller, callerOf(r.Context()))
 }
 
 // A connection is where a stream is written to.

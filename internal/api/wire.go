@@ -93,6 +93,10 @@ type healthyDoc struct {
 	Healthy bool `json:"healthy"`
 }
 
+type reloadedDoc struct {
+	Reloaded bool `json:"reloaded"`
+}
+
 type readyDoc struct {
 	Ready  bool    `json:"ready"`
 	Shards []shard `json:"shards"`

@@ -1,7 +1,9 @@
-// Package config reads the configuration file into one struct: Default, Load,
-// and the checks. A file is refused whole, with every fault named at once by
-// file, line and key. It holds no secrets: AWS's own credential chain finds
-// those. It must never open anything but the file it is given.
+// Package config reads the files that a person writes: the configuration into
+// one struct (Default, Load, and the checks), who may ask (LoadTokens), and how
+// it is served (LoadWeb). A file is refused whole, with every fault named at
+// once by file, line and key. It holds no secrets: AWS's own credential chain
+// finds its, and tokens stand there as their hash. It must never open anything
+// but the files it is given and those they name.
 package config
 
 import (

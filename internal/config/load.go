@@ -26,23 +26,32 @@ func Load(path string) (*Config, error) {
 
 // Parse is Load on a text; path stands in the faults only.
 func Parse(path string, text []byte) (*Config, error) {
+	cfg := Default()
+	if err := parse(path, text, cfg, func(d *decoder) { validate(cfg, d) }); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// parse reads a text into v, a pointer to a struct, over what stands there, and
+// checks it. It fails with all Faults at once.
+func parse(path string, text []byte, v any, check func(*decoder)) error {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, Faults{syntaxFault(path, err)}
+		return Faults{syntaxFault(path, err)}
 	}
-	cfg := Default()
 	d := decoder{file: path, at: map[string]*token.Position{}}
 	if len(file.Docs) > 1 {
 		d.fault(file.Docs[1].Body, "", "only one document is allowed in this file")
 	}
 	if len(file.Docs) > 0 && !isNull(file.Docs[0].Body) {
-		d.decode(file.Docs[0].Body, "", reflect.ValueOf(cfg).Elem())
+		d.decode(file.Docs[0].Body, "", reflect.ValueOf(v).Elem())
 	}
-	validate(cfg, &d)
+	check(&d)
 	if len(d.faults) > 0 {
-		return nil, d.faults.sorted()
+		return d.faults.sorted()
 	}
-	return cfg, nil
+	return nil
 }
 
 // decoder walks the syntax tree beside the struct, so that it can go on after

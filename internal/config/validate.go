@@ -86,11 +86,18 @@ func validateLimits(l *Limits, d *decoder) {
 	}
 }
 
-// wrong adds a fault for the key unless it already has one.
+// wrong adds a fault for the key unless it already has one. The place of a key
+// that is not there is that of the mapping it should stand in.
 func (d *decoder) wrong(key, text string) {
-	if !d.bad[key] {
-		d.faultAt(d.at[key], key, text)
+	if d.bad[key] {
+		return
 	}
+	at, in := d.at[key], key
+	for at == nil && strings.Contains(in, ".") {
+		in = in[:strings.LastIndexByte(in, '.')]
+		at = d.at[in]
+	}
+	d.faultAt(at, key, text)
 }
 
 func (d *decoder) atLeast(key string, v Duration, least time.Duration) {

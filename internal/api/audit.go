@@ -1,0 +1,44 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/rs/zerolog/hlog"
+)
+
+// maxPath is how much of a path is logged, in bytes.
+const maxPath = 256
+
+// audit logs who was refused what, and why. What a caller wrote stands there in
+// quotes alone, and of a query, where a token may be by mistake, nothing.
+func audit(r *http.Request, ref *refusal) {
+	caller := callerOf(r.Context())
+	switch ref.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest, http.StatusTooManyRequests,
+		http.StatusServiceUnavailable:
+	case http.StatusNotFound:
+		if caller.Scope.All() {
+			return // it is not there
+		}
+	default:
+		return
+	}
+	path := r.URL.EscapedPath()
+	hlog.FromRequest(r).Warn().
+		Str("caller", caller.Name).
+		Str("address", r.RemoteAddr).
+		Str("method", r.Method).
+		Str("path", path[:min(len(path), maxPath)]).
+		Int("status", ref.Status).
+		Str("why", ref.Title+": "+detailOf(ref)).
+		Msg("request refused")
+}
+
+// detailOf is the detail, unless it quotes what is not the caller's to learn
+// and to make us log.
+func detailOf(ref *refusal) string {
+	if ref.Status == http.StatusNotFound {
+		return "not there, or not for this caller"
+	}
+	return ref.Detail
+}
