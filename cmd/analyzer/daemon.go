@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
@@ -23,8 +24,8 @@ import (
 )
 
 // shutdownTimeout is how long running requests may go on after the end was
-// asked for.
-const shutdownTimeout = 3 * time.Second
+// asked for: as long as any may take.
+const shutdownTimeout = 25 * time.Second
 
 // seenMargin is how long the keys of lines are kept that no lane will read
 // again, should a clock be set back.
@@ -32,55 +33,79 @@ const seenMargin = time.Hour
 
 // A daemon is all parts, joined: what serve and demo run.
 type daemon struct {
-	log      zerolog.Logger
-	cfg      *config.Config
-	listener net.Listener
-	server   *http.Server
-	store    *store.SQLite
-	feed     *feed.Feed
-	fleet    *fleet
+	log     zerolog.Logger
+	load    func() (*config.Config, error)
+	cfg     atomic.Pointer[config.Config] // in force
+	store   *store.SQLite
+	site    *site
+	reg     *prometheus.Registry
+	metrics pipeline.Metrics
+	health  *pipeline.Health
+	budget  *pipeline.Budget
+	keeper  *access.Keeper
+	feed    *feed.Feed
+
+	reloading sync.Mutex
+	reloads   *metrics.Reload
+	changes   chan change
 }
 
-// newDaemon opens the database and the listener. Nothing is read or served
-// before run, which also closes both.
-func newDaemon(ctx context.Context, cfg *config.Config, listen string, log zerolog.Logger) (*daemon, error) {
-	d := &daemon{log: log, cfg: cfg}
+// newDaemon loads the configuration and opens the database and the listeners.
+// Nothing is read or served before run, which also closes them.
+func newDaemon(ctx context.Context, load func() (*config.Config, error), flags webFlags, log zerolog.Logger) (*daemon, error) {
+	cfg, err := load()
+	if err != nil {
+		return nil, err
+	}
 	version, revision := buildVersion()
 	reg := metrics.NewRegistry(version, revision)
-	m := pipeline.NewMetrics(reg, outcomes(), reasonCodes())
-	health := pipeline.NewHealth()
-
-	var err error
+	d := &daemon{
+		log: log, load: load, reg: reg, metrics: pipeline.NewMetrics(reg, outcomes(), reasonCodes()),
+		health: pipeline.NewHealth(), budget: pipeline.NewBudget(uint64(cfg.Limits.DailyBudget)),
+		keeper:  access.NewKeeper(cfg.Access.TrustedAccounts, metrics.NewAccess(reg), log.With().Str("part", "access").Logger()),
+		reloads: metrics.NewReload(reg, time.Now()), changes: make(chan change),
+	}
+	d.cfg.Store(cfg)
 	if d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger()); err != nil {
 		return nil, err
 	}
-	budget := pipeline.NewBudget(uint64(cfg.Limits.DailyBudget))
-	d.fleet = &fleet{
-		cfg: cfg, store: d.store, metrics: m, meter: meter{m.Reader, budget}, health: health, budget: budget,
-		keeper: access.NewKeeper(cfg.Access.TrustedAccounts, metrics.NewAccess(reg), log.With().Str("part", "access").Logger()),
-		log:    log.With().Str("part", "reader").Logger(),
-	}
-	if err = d.checkAWS(ctx); err == nil {
-		d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err = checkAWS(ctx, cfg); err == nil {
+		d.site, err = openSite(ctx, flags, log.With().Str("part", "api").Logger())
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
 	d.feed = feed.New(feed.Config{}, d.store, api.Frame, log.With().Str("part", "feed").Logger())
-	handler := api.New(api.Config{
-		Store: d.store, Feed: d.feed, Health: health, Access: d.fleet.keeper, Explainer: explainer{}, Linter: linter{},
-		Gatherer: reg, Registerer: reg,
-		Log: log.With().Str("part", "api").Logger(), Version: version,
-	})
-	d.server = api.NewServer(handler, log.With().Str("part", "api").Logger())
 	return d, nil
+}
+
+// newFleet makes the readers of a configuration.
+func (d *daemon) newFleet(cfg *config.Config) *fleet {
+	return &fleet{
+		cfg: cfg, store: d.store, metrics: d.metrics, meter: meter{d.metrics.Reader, d.budget}, health: d.health,
+		budget: d.budget, keeper: d.keeper, log: d.log.With().Str("part", "reader").Logger(),
+	}
+}
+
+// apiConfig is what the API answers from.
+func (d *daemon) apiConfig() api.Config {
+	version, _ := buildVersion()
+	cfg := api.Config{
+		Store: d.store, Feed: d.feed, Health: d.health, Access: d.keeper, Explainer: explainer{}, Linter: linter{},
+		Gatherer: d.reg, Registerer: d.reg,
+		Log: d.log.With().Str("part", "api").Logger(), Version: version,
+	}
+	if d.site.flags.Lifecycle {
+		cfg.Manager = d
+	}
+	return cfg
 }
 
 // checkAWS finds what is wrong with the AWS configuration of the machine before
 // anything runs; it calls nothing.
-func (d *daemon) checkAWS(ctx context.Context) error {
-	for i := range d.cfg.Sources {
-		if _, err := loadAWS(ctx, &d.cfg.Sources[i], &d.cfg.Limits); err != nil {
+func checkAWS(ctx context.Context, cfg *config.Config) error {
+	for i := range cfg.Sources {
+		if _, err := loadAWS(ctx, &cfg.Sources[i], &cfg.Limits); err != nil {
 			return fmt.Errorf("source %d: %w", i+1, err)
 		}
 	}
@@ -88,7 +113,7 @@ func (d *daemon) checkAWS(ctx context.Context) error {
 }
 
 // url is the address to open.
-func (d *daemon) url() string { return "http://" + d.listener.Addr().String() }
+func (d *daemon) url() string { return d.site.url() }
 
 // thrift is the garbage collector's percentage where GOGC does not set it. What
 // stays is small and what passes through is not: memory matters more here than
@@ -96,30 +121,27 @@ func (d *daemon) url() string { return "http://" + d.listener.Addr().String() }
 const thrift = 50
 
 // run serves and follows until ctx ends, then closes everything in reverse
-// order. It returns nil unless a part failed.
-func (d *daemon) run(ctx context.Context) error {
+// order. hangups makes it reload; nil: nothing does. It returns nil unless a
+// part failed.
+func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(thrift)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve on %s: %w", d.listener.Addr(), err)
-		}
-		return nil
-	})
-	g.Go(func() error { d.fleet.run(ctx); return nil })
+	d.site.serve(g, d.apiConfig())
+	g.Go(func() error { d.follow(ctx); return nil })
 	g.Go(func() error { d.feed.Run(ctx); return nil }) // whose end is that of all streams
 	g.Go(func() error { d.prune(ctx); return nil })
+	g.Go(func() error { d.hangups(ctx, hangups); return nil })
+	g.Go(func() error { d.watchdog(ctx); return nil })
+	notify(d.log, ready)
 	g.Go(func() error {
 		<-ctx.Done()
 		d.log.Info().Msg("stopping")
+		notify(d.log, stopping)
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		if err := d.server.Shutdown(grace); err != nil {
-			return errors.Join(d.server.Close())
-		}
-		return nil
+		return d.site.shutdown(grace)
 	})
 	return errors.Join(g.Wait(), d.store.Close())
 }
@@ -130,7 +152,7 @@ func (d *daemon) prune(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		err := errors.Join(
-			d.store.Prune(ctx, time.Now().Add(-time.Duration(d.cfg.Storage.Retention))),
+			d.store.Prune(ctx, time.Now().Add(-time.Duration(d.cfg.Load().Storage.Retention))),
 			d.store.PruneSeen(ctx, seenMargin),
 		)
 		if err != nil && ctx.Err() == nil {

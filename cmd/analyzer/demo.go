@@ -51,7 +51,8 @@ func (c *demoCmd) Run(ctx context.Context, r *run) (err error) {
 	if log.GetLevel() == zerolog.InfoLevel {
 		log = log.Level(zerolog.WarnLevel) // the default is for people who run a service
 	}
-	d, err := newDaemon(ctx, demoConfig(demo, dir), c.Listen, log)
+	load := func() (*config.Config, error) { return demoConfig(demo, dir), nil }
+	d, err := newDaemon(ctx, load, webFlags{Listen: []string{c.Listen}}, log)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (c *demoCmd) Run(ctx context.Context, r *run) (err error) {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return demo.Run(ctx) })
-	g.Go(func() error { return d.run(ctx) })
+	g.Go(func() error { return d.run(ctx, nil) })
 	return g.Wait()
 }
 

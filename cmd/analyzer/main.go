@@ -39,6 +39,7 @@ type cli struct {
 	Explain  explainCmd  `cmd:"" help:"Answer pasted lines and error messages: who is out, why, and what lets them in."`
 	Get      getCmd      `cmd:"" help:"Ask a running daemon, and print what it found."`
 	Lint     lintCmd     `cmd:"" help:"Find what is wrong with an access configuration."`
+	Token    tokenCmd    `cmd:"" help:"Make a token for someone who may ask serve."`
 	Check    checkCmd    `cmd:"" help:"Check files before they are used."`
 
 	LogLevel  string           `name:"log.level" help:"Least level to log: ${enum}." enum:"debug,info,warn,error" default:"info"`

@@ -3,28 +3,44 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/eks-authlog/eks-authlog/internal/config"
 )
 
 type serveCmd struct {
 	ConfigFile string `name:"config.file" help:"Configuration file. Without one: the region and credentials of the AWS chain, all EKS clusters." placeholder:"FILE"`
-	Listen     string `name:"web.listen-address" help:"Address to serve on. Others learn your principals if it is not a loopback address." default:"127.0.0.1:8484"`
+
+	webFlags
+}
+
+// Help says how it is run.
+func (c *serveCmd) Help() string {
+	return `SIGHUP reads the configuration file, the tokens file and the web configuration file anew; if
+anything is wrong with one of them nothing changes, and the log names file, line and key.
+Certificates are read anew with each connection. SIGTERM lets running requests end.
+
+Under systemd use Type=notify-reload, and WatchdogSec= if you like.`
 }
 
 // Run is the daemon; it ends with ctx.
 func (c *serveCmd) Run(ctx context.Context, r *run) error {
-	cfg, err := loadConfig(c.ConfigFile)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	load := func() (*config.Config, error) { return loadConfig(c.ConfigFile) }
+	d, err := newDaemon(ctx, load, c.webFlags, r.log)
 	if err != nil {
 		return err
 	}
-	d, err := newDaemon(ctx, cfg, c.Listen, r.log)
-	if err != nil {
-		return err
-	}
+	cfg := d.cfg.Load()
 	r.log.Info().Str("address", d.url()).Str("database", cfg.Storage.Path).Int("sources", len(cfg.Sources)).Msg("serving")
-	return d.run(ctx)
+	if d.site.open() {
+		r.log.Warn().Msg("whoever reaches this address is told all, and is an admin: see --web.tokens-file")
+	}
+	return d.run(ctx, hangups)
 }
 
 // loadConfig reads the file, or takes the defaults when it is not named, and

@@ -88,6 +88,16 @@ func (m *Lines) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// Forget drops when each cluster last spoke: others may be followed from now on.
+// What was counted stays.
+func (m *Lines) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.clusters {
+		c.newest.Store(0)
+	}
+}
+
 // Cluster are the series of one cluster.
 type Cluster struct {
 	lines                    *Lines

@@ -54,6 +54,14 @@ func NewLockouts(reg prometheus.Registerer) *Lockouts {
 	return m
 }
 
+// Forget drops the gauges of all clusters. Those that are followed from now on
+// have theirs again when they are read; what was counted stays.
+func (m *Lockouts) Forget() {
+	m.active.Reset()
+	m.affected.Reset()
+	m.denied.Reset()
+}
+
 // Diagnosis sets whether diagnoses of a code and severity are open in a
 // cluster.
 func (m *Lockouts) Diagnosis(name, account, region, code, severity string, open bool) {

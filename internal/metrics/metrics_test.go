@@ -23,6 +23,8 @@ eks_authn_access_read_timestamp_seconds gauge account,cluster,region
 eks_authn_access_tier gauge account,cluster,region
 eks_authn_aws_calls_total counter account,operation,region,result
 eks_authn_build_info gauge goversion,revision,version
+eks_authn_config_last_reload_success_timestamp_seconds gauge 
+eks_authn_config_last_reload_successful gauge 
 eks_authn_cursor_timestamp_seconds gauge account,region
 eks_authn_denials_total counter account,cluster,reason,region
 eks_authn_denied_principals gauge account,cluster,reason,region
@@ -51,6 +53,7 @@ func TestNamesTypesAndLabels(t *testing.T) {
 	lines := metrics.NewLines(reg, metrics.LabelValues{Outcomes: []string{"denied"}, Reasons: []string{"arn_not_mapped"}, Markers: []string{"aws_auth_read"}})
 	reader := metrics.NewReader(reg)
 	lockouts := metrics.NewLockouts(reg)
+	metrics.NewReload(reg, time.Unix(1, 0))
 	lockouts.Diagnosis("prod", "111122223333", "eu-central-1", "never_mapped", "info", true)
 	lockouts.Affected("prod", "111122223333", "eu-central-1", "never_mapped", 1)
 	lockouts.Denied("prod", "111122223333", "eu-central-1", "arn_not_mapped", 1)

@@ -112,6 +112,10 @@ func (m *Reader) Error(account, region, kind string) {
 	m.errors.WithLabelValues(account, region, kind).Inc()
 }
 
+// Forget drops how far each shard was read: others may be followed from now on.
+// What was counted stays.
+func (m *Reader) Forget() { m.cursor.Reset() }
+
 // Cursor sets how far the shard is read for good.
 func (m *Reader) Cursor(account, region string, t time.Time) {
 	m.cursor.WithLabelValues(account, region).Set(float64(t.UnixMilli()) / 1000)

@@ -22,6 +22,14 @@ func NewBudget(bytes uint64) *Budget {
 	return &Budget{bytes: float64(bytes), used: map[string]float64{}}
 }
 
+// Allow changes how many bytes a day each account may scan; what was used today
+// stays so.
+func (b *Budget) Allow(bytes uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes = float64(bytes)
+}
+
 // Add takes in that a query of the account scanned so many bytes.
 func (b *Budget) Add(account string, scanned int64, now time.Time) {
 	b.mu.Lock()

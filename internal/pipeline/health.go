@@ -44,6 +44,13 @@ func (h *Health) Forget(source string) {
 	delete(h.shards, source)
 }
 
+// Clear forgets every shard: others are followed from now on.
+func (h *Health) Clear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.shards)
+}
+
 func (h *Health) add(source string) {
 	h.set(source, func(s *authlog.ShardStatus) { s.Shard = source })
 }

@@ -102,6 +102,14 @@ func NewMetrics(reg prometheus.Registerer, outcomes, reasons []string) Metrics {
 	return Metrics{metrics.NewLines(reg, values), metrics.NewReader(reg), metrics.NewLockouts(reg)}
 }
 
+// Forget drops the gauges of what was followed, before other tails begin. The
+// counters stay.
+func (m *Metrics) Forget() {
+	m.Lines.Forget()
+	m.Reader.Forget()
+	m.Lockouts.Forget()
+}
+
 // A Tail follows the log groups of one shard.
 type Tail struct {
 	cfg    Config
