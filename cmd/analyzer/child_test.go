@@ -44,6 +44,12 @@ func freeAddress(t *testing.T) string {
 // start runs the program with these arguments against the simulated AWS.
 func start(t *testing.T, aws *awssim.Server, address string, args ...string) *child {
 	t.Helper()
+	return startWith(t, aws, address, nil, args...)
+}
+
+// startWith is start with a command that edit, unless it is nil, may change.
+func startWith(t *testing.T, aws *awssim.Server, address string, edit func(*exec.Cmd), args ...string) *child {
+	t.Helper()
 	c := &child{url: "http://" + address, stdout: &strings.Builder{}, stderr: &strings.Builder{}, exited: make(chan error, 1)}
 	if address != "" {
 		args = append(args, "--web.listen-address", address)
@@ -58,6 +64,9 @@ func start(t *testing.T, aws *awssim.Server, address string, args ...string) *ch
 		keys := aws.Credentials()
 		c.cmd.Env = append(c.cmd.Env, "AWS_ENDPOINT_URL="+aws.URL(),
 			"AWS_ACCESS_KEY_ID="+keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey)
+	}
+	if edit != nil {
+		edit(c.cmd)
 	}
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -66,14 +66,14 @@ func newDaemon(ctx context.Context, load func() (*config.Config, error), flags w
 		reloads: metrics.NewReload(reg, time.Now()), changes: make(chan change),
 	}
 	d.cfg.Store(cfg)
-	if d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger()); err != nil {
+	if d.site, err = openSite(ctx, flags, log.With().Str("part", "api").Logger()); err != nil {
 		return nil, err
 	}
 	if err = checkAWS(ctx, cfg); err == nil {
-		d.site, err = openSite(ctx, flags, log.With().Str("part", "api").Logger())
+		d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger())
 	}
 	if err != nil {
-		return nil, errors.Join(err, d.store.Close())
+		return nil, errors.Join(err, d.site.listeners.Close())
 	}
 	d.feed = feed.New(feed.Config{}, d.store, api.Frame, log.With().Str("part", "feed").Logger())
 	return d, nil

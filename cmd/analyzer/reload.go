@@ -127,7 +127,7 @@ func (d *daemon) hangups(ctx context.Context, signals <-chan os.Signal) {
 
 // logFaults logs each fault of a file with its place.
 func logFaults(log zerolog.Logger, err error) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of the joined ones
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range many.Unwrap() {
 			logFaults(log, one)
 		}

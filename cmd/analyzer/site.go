@@ -23,7 +23,7 @@ import (
 // webFlags say how the API is served, as the programs around Prometheus spell
 // it.
 type webFlags struct {
-	Listen      []string `name:"web.listen-address" help:"Address to serve on; may be given more than once. Others learn your principals if it is not a loopback address: see --web.tokens-file." default:"127.0.0.1:8484" placeholder:"ADDRESS" sep:"none"`
+	Listen      []string `name:"web.listen-address" help:"Address to serve on; may be given more than once. Others learn your principals if it is not a loopback address: see --web.tokens-file." default:"127.0.0.1:8484" sep:"none"`
 	Telemetry   []string `name:"web.telemetry-listen-address" help:"Address to serve /metrics, /-/healthy and /-/ready on, without tokens; may be given more than once." placeholder:"ADDRESS" sep:"none"`
 	Systemd     bool     `name:"web.systemd-socket" help:"Serve on the sockets that systemd passes on instead; one whose FileDescriptorName= is telemetry has metrics and health alone."`
 	ConfigFile  string   `name:"web.config.file" help:"TLS, client certificates, users with a password and headers, as in https://prometheus.io/docs/prometheus/latest/configuration/https/." placeholder:"FILE"`

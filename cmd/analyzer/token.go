@@ -31,7 +31,7 @@ func (c *tokenCmd) Run(r *run) error {
 	if _, err := config.ParseTokens("the command line", []byte("tokens:\n"+item)); err != nil {
 		return err
 	}
-	fmt.Fprint(r.stderr, item)
+	fmt.Fprintf(r.stderr, "%s", item)
 	_, err := fmt.Fprintln(r.stdout, token)
 	return err
 }

@@ -80,7 +80,7 @@ func validateScope(t *Token, key string, d *decoder) {
 	switch scoped := len(t.Clusters)+len(t.Accounts) > 0; {
 	case t.Admin && scoped:
 		d.wrong(key+".admin", "sees every cluster: leave clusters and accounts out, or make it false")
-	case !t.Admin && !scoped:
+	case !t.Admin && !scoped && !d.bad[key+".admin"]:
 		d.wrong(key, `must say which clusters or accounts it may see; clusters: ["*"] is all of them`)
 	}
 	for i, p := range t.Clusters {

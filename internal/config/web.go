@@ -23,7 +23,7 @@ func LoadWeb(path string) (*web.Config, error) {
 	}
 	// These are the defaults of exporter-toolkit.
 	cfg := &web.Config{
-		TLSConfig:  web.TLSConfig{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS13, PreferServerCipherSuites: true},
+		TLSConfig:  web.TLSConfig{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS13},
 		HTTPConfig: web.HTTPConfig{HTTP2: true},
 	}
 	err = parse(path, text, cfg, func(d *decoder) {
