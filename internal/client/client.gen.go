@@ -1561,6 +1561,11 @@ type ReasonTime struct {
 	Reason string `json:"reason"`
 }
 
+// Reloaded defines model for Reloaded.
+type Reloaded struct {
+	Reloaded bool `json:"reloaded"`
+}
+
 // Remedy One way to put things right, for one person to walk.
 type Remedy struct {
 	// Check Proves that it worked.
@@ -2002,6 +2007,18 @@ type ListPrincipalsParams struct {
 // ListPrincipalsParamsDenied defines parameters for ListPrincipals.
 type ListPrincipalsParamsDenied string
 
+// GetProfileParams defines parameters for GetProfile.
+type GetProfileParams struct {
+	// Seconds How long to watch, for a profile over time, 1 to 25; 10 unless given.
+	Seconds *int `form:"seconds,omitempty" json:"seconds,omitempty"`
+
+	// Debug 1 or 2 for text instead of the form that go tool pprof reads.
+	Debug *string `form:"debug,omitempty" json:"debug,omitempty"`
+
+	// Gc 1 collects garbage before a profile of the heap.
+	Gc *string `form:"gc,omitempty" json:"gc,omitempty"`
+}
+
 // ListDiagnosesParams defines parameters for ListDiagnoses.
 type ListDiagnosesParams struct {
 	// State Whether it still holds.
@@ -2291,6 +2308,20 @@ type ClientInterface interface {
 	// Corresponds with GET /-/ready (the `GetReady` operationId).
 	GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Reload Read the configuration anew
+	//
+	// For admins, where the service was started with `--web.enable-lifecycle`.
+	// All files are read; what is in them is taken over as a whole, or not at
+	// all. The answer comes when it is in force.
+	//
+	// Corresponds with POST /-/reload (the `Reload` operationId).
+	Reload(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReloadByPut Read the configuration anew, as by POST
+	//
+	// Corresponds with PUT /-/reload (the `ReloadByPut` operationId).
+	ReloadByPut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDiagnosisCodes Every diagnosis there can be
 	//
 	// Corresponds with GET /catalogue/diagnoses (the `ListDiagnosisCodes` operationId).
@@ -2384,6 +2415,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /clusters/{name}/principals (the `ListPrincipals` operationId).
 	ListPrincipals(ctx context.Context, name string, params *ListPrincipalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProfile One profile, for go tool pprof
+	//
+	// For admins, where the service was started with `--web.enable-pprof`.
+	//
+	// Corresponds with GET /debug/pprof/{profile} (the `GetProfile` operationId).
+	GetProfile(ctx context.Context, profile string, params *GetProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDiagnoses All that was diagnosed
 	//
@@ -2560,6 +2598,40 @@ func (c *Client) GetHealthy(ctx context.Context, reqEditors ...RequestEditorFn) 
 // Corresponds with GET /-/ready (the `GetReady` operationId).
 func (c *Client) GetReady(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReadyRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Reload Read the configuration anew
+//
+// For admins, where the service was started with `--web.enable-lifecycle`.
+// All files are read; what is in them is taken over as a whole, or not at
+// all. The answer comes when it is in force.
+//
+// Corresponds with POST /-/reload (the `Reload` operationId).
+func (c *Client) Reload(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReloadByPut Read the configuration anew, as by POST
+//
+// Corresponds with PUT /-/reload (the `ReloadByPut` operationId).
+func (c *Client) ReloadByPut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadByPutRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2754,6 +2826,23 @@ func (c *Client) ListClusterLockouts(ctx context.Context, name string, params *L
 // Corresponds with GET /clusters/{name}/principals (the `ListPrincipals` operationId).
 func (c *Client) ListPrincipals(ctx context.Context, name string, params *ListPrincipalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPrincipalsRequest(c.Server, name, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProfile One profile, for go tool pprof
+//
+// For admins, where the service was started with `--web.enable-pprof`.
+//
+// Corresponds with GET /debug/pprof/{profile} (the `GetProfile` operationId).
+func (c *Client) GetProfile(ctx context.Context, profile string, params *GetProfileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProfileRequest(c.Server, profile, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3113,6 +3202,60 @@ func NewGetReadyRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReloadRequest constructs an http.Request for the Reload method
+func NewReloadRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/-/reload")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReloadByPutRequest constructs an http.Request for the ReloadByPut method
+func NewReloadByPutRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/-/reload")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -4020,6 +4163,91 @@ func NewListPrincipalsRequest(server string, name string, params *ListPrincipals
 		if params.Next != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "next", *params.Next, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProfileRequest constructs an http.Request for the GetProfile method
+func NewGetProfileRequest(server string, profile string, params *GetProfileParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "profile", profile, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/debug/pprof/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Seconds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "seconds", *params.Seconds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Debug != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "debug", *params.Debug, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Gc != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "gc", *params.Gc, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5100,6 +5328,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /-/ready (the `GetReady` operationId).
 	GetReadyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadyResponse, error)
 
+	// ReloadWithResponse Read the configuration anew
+	//
+	// For admins, where the service was started with `--web.enable-lifecycle`.
+	// All files are read; what is in them is taken over as a whole, or not at
+	// all. The answer comes when it is in force.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /-/reload (the `Reload` operationId).
+	ReloadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReloadResponse, error)
+
+	// ReloadByPutWithResponse Read the configuration anew, as by POST
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /-/reload (the `ReloadByPut` operationId).
+	ReloadByPutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReloadByPutResponse, error)
+
 	// ListDiagnosisCodesWithResponse Every diagnosis there can be
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -5213,6 +5459,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /clusters/{name}/principals (the `ListPrincipals` operationId).
 	ListPrincipalsWithResponse(ctx context.Context, name string, params *ListPrincipalsParams, reqEditors ...RequestEditorFn) (*ListPrincipalsResponse, error)
+
+	// GetProfileWithResponse One profile, for go tool pprof
+	//
+	// For admins, where the service was started with `--web.enable-pprof`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /debug/pprof/{profile} (the `GetProfile` operationId).
+	GetProfileWithResponse(ctx context.Context, profile string, params *GetProfileParams, reqEditors ...RequestEditorFn) (*GetProfileResponse, error)
 
 	// ListDiagnosesWithResponse All that was diagnosed
 	//
@@ -5441,6 +5696,56 @@ func (r GetReadyResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetReadyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ReloadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reloaded
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r ReloadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReloadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ReloadByPutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reloaded
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r ReloadByPutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReloadByPutResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -5691,6 +5996,29 @@ func (r ListPrincipalsResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ListPrincipalsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetProfileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProfileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProfileResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -6063,6 +6391,36 @@ func (c *ClientWithResponses) GetReadyWithResponse(ctx context.Context, reqEdito
 	return ParseGetReadyResponse(rsp)
 }
 
+// ReloadWithResponse Read the configuration anew
+//
+// For admins, where the service was started with `--web.enable-lifecycle`.
+// All files are read; what is in them is taken over as a whole, or not at
+// all. The answer comes when it is in force.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /-/reload (the `Reload` operationId).
+func (c *ClientWithResponses) ReloadWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReloadResponse, error) {
+	rsp, err := c.Reload(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadResponse(rsp)
+}
+
+// ReloadByPutWithResponse Read the configuration anew, as by POST
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /-/reload (the `ReloadByPut` operationId).
+func (c *ClientWithResponses) ReloadByPutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReloadByPutResponse, error) {
+	rsp, err := c.ReloadByPut(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadByPutResponse(rsp)
+}
+
 // ListDiagnosisCodesWithResponse Every diagnosis there can be
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6235,6 +6593,21 @@ func (c *ClientWithResponses) ListPrincipalsWithResponse(ctx context.Context, na
 		return nil, err
 	}
 	return ParseListPrincipalsResponse(rsp)
+}
+
+// GetProfileWithResponse One profile, for go tool pprof
+//
+// For admins, where the service was started with `--web.enable-pprof`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /debug/pprof/{profile} (the `GetProfile` operationId).
+func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, profile string, params *GetProfileParams, reqEditors ...RequestEditorFn) (*GetProfileResponse, error) {
+	rsp, err := c.GetProfile(ctx, profile, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProfileResponse(rsp)
 }
 
 // ListDiagnosesWithResponse All that was diagnosed
@@ -6577,6 +6950,72 @@ func ParseGetReadyResponse(rsp *http.Response) (*GetReadyResponse, error) {
 	return response, nil
 }
 
+// ParseReloadResponse parses an HTTP response from a ReloadWithResponse call
+func ParseReloadResponse(rsp *http.Response) (*ReloadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReloadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reloaded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReloadByPutResponse parses an HTTP response from a ReloadByPutWithResponse call
+func ParseReloadByPutResponse(rsp *http.Response) (*ReloadByPutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReloadByPutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reloaded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListDiagnosisCodesResponse parses an HTTP response from a ListDiagnosisCodesWithResponse call
 func ParseListDiagnosisCodesResponse(rsp *http.Response) (*ListDiagnosisCodesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -6901,6 +7340,32 @@ func ParseListPrincipalsResponse(rsp *http.Response) (*ListPrincipalsResponse, e
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProfileResponse parses an HTTP response from a GetProfileWithResponse call
+func ParseGetProfileResponse(rsp *http.Response) (*GetProfileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProfileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
