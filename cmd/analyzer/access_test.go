@@ -95,14 +95,15 @@ func accessOf(t *testing.T, c *child) authlog.Access {
 	return a
 }
 
-// diagnosis is the whole open one of that code, if there is one.
-func diagnosis(t *testing.T, c *child, code string) (authlog.Diagnosis, bool) {
+// diagnosis is the whole one of that code; zero where there is none.
+func diagnosis(t *testing.T, c *child, code string) authlog.Diagnosis {
 	t.Helper()
 	list, _ := see[struct{ Diagnoses []struct{ ID string } }](t, c, "/diagnoses?state=all&code="+code)
 	if len(list.Diagnoses) == 0 {
-		return authlog.Diagnosis{}, false
+		return authlog.Diagnosis{}
 	}
-	return see[authlog.Diagnosis](t, c, "/diagnoses/"+list.Diagnoses[0].ID)
+	d, _ := see[authlog.Diagnosis](t, c, "/diagnoses/"+list.Diagnoses[0].ID)
+	return d
 }
 
 const allTiers = "access: {interval: 1s, rate: 50, kubernetes: true}"
@@ -115,7 +116,7 @@ func TestADenialIsExplainedByTheConfigurationOfItsCluster(t *testing.T) {
 	c := s.serve(t, "access: {rate: 50, kubernetes: true}")
 	var d authlog.Diagnosis
 	until(t, "the cause is certain", func() bool {
-		d, _ = diagnosis(t, c, "never_mapped")
+		d = diagnosis(t, c, "never_mapped")
 		return d.Confidence == authlog.ConfidenceCertain
 	})
 	if d.Configuration == nil || len(d.Configuration.Causes) != 1 || d.Configuration.Causes[0].Code != "aws_auth_role_path" ||
@@ -137,7 +138,7 @@ func TestADenialIsExplainedByTheConfigurationOfItsCluster(t *testing.T) {
 		t.Errorf("seen after %v", took)
 	}
 	until(t, "the diagnosis says that it is mapped now", func() bool {
-		d, _ = diagnosis(t, c, "never_mapped")
+		d = diagnosis(t, c, "never_mapped")
 		return d.Configuration != nil && d.Configuration.Mapped == "aws_auth" && d.Remedies[0].Key == "try_again"
 	})
 	if n := s.world.Calls("ListAccessEntries"); n > 3 {
@@ -156,7 +157,7 @@ func TestEachRefusedCallIsNamedByTheDaemonAndNothingElseBreaks(t *testing.T) {
 	c := s.serve(t, allTiers)
 	whole := func() bool { a := accessOf(t, c); return a.Tier == 3 && len(a.Missing) == 0 }
 	until(t, "all is known", whole)
-	until(t, "the denial is asked about", func() bool { d, _ := diagnosis(t, c, "never_mapped"); return d.Configuration != nil })
+	until(t, "the denial is asked about", func() bool { return diagnosis(t, c, "never_mapped").Configuration != nil })
 	for tier := 1; tier <= 3; tier++ {
 		actions := access.Actions(tier)
 		if tier == 2 {
@@ -225,7 +226,7 @@ func TestAClusterWithoutALogIsToldOfUntilItHasOne(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 	var d authlog.Diagnosis
-	until(t, "logging_disabled", func() bool { d, _ = diagnosis(t, c, "logging_disabled"); return d.Cluster.Name == "quiet" })
+	until(t, "logging_disabled", func() bool { d = diagnosis(t, c, "logging_disabled"); return d.Cluster.Name == "quiet" })
 	if d.State != authlog.DiagnosisOpen || d.FirstSeen.Before(time.Now().Add(-time.Minute)) {
 		t.Errorf("%+v", d)
 	}
@@ -237,7 +238,7 @@ func TestAClusterWithoutALogIsToldOfUntilItHasOne(t *testing.T) {
 	}
 	until(t, "the metric says so", gauge("0"))
 	s.region.AddCluster(awssim.Cluster{Name: "quiet", Logging: []string{"authenticator"}})
-	until(t, "it is over", func() bool { d, _ := diagnosis(t, c, "logging_disabled"); return d.State == authlog.DiagnosisResolved })
+	until(t, "it is over", func() bool { return diagnosis(t, c, "logging_disabled").State == authlog.DiagnosisResolved })
 	until(t, "the metric says so", gauge("1"))
 	s.region.DeleteCluster("quiet")
 	until(t, "it is not listed any more", func() bool { _, ok := see[one](t, c, "/clusters/quiet"); return !ok || !gauge("1")() })

@@ -36,10 +36,9 @@ func TestThresholdsOfTheConfigurationAreThoseOfTheDiagnoses(t *testing.T) {
 			}
 		}
 	}
-	for j := range reflect.TypeFor[diagnose.Config]().NumField() {
-		name := reflect.TypeFor[diagnose.Config]().Field(j).Name
-		if got[name] != 1 && name != "Excerpt" {
-			t.Errorf("%s is set by %d keys", name, got[name])
+	for f := range reflect.TypeFor[diagnose.Config]().Fields() {
+		if got[f.Name] != 1 && f.Name != "Excerpt" {
+			t.Errorf("%s is set by %d keys", f.Name, got[f.Name])
 		}
 	}
 }

@@ -64,7 +64,7 @@ func validateAccess(a *Access, d *decoder) {
 	for _, name := range sortedKeys(a.AWSAuthFiles) {
 		d.cluster("access.aws_auth_files", name)
 		if a.AWSAuthFiles[name] == "" {
-			d.wrong("access.aws_auth_files", fmt.Sprintf("%s has no file", name))
+			d.wrong("access.aws_auth_files", name+" has no file")
 		}
 	}
 	for i, account := range a.TrustedAccounts {

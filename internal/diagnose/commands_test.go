@@ -209,6 +209,30 @@ func TestRemediesNeverGrantTooMuch(t *testing.T) {
 
 var letsIn = regexp.MustCompile(`create-access-entry|associate-access-policy|create iamidentitymapping`)
 
+// What to write into aws-auth for a stranger is not shown anywhere.
+func TestAStrangersItemIsNotCorrected(t *testing.T) {
+	in := byName(t, "never_mapped_stranger_near_item")
+	if in.facts.Principals["arn:aws:iam::999988887777:role/Dev"].Causes[0].Corrected == "" {
+		t.Fatal("the incident has nothing to hide")
+	}
+	m, _ := replay(in, inOrder(in, find(in.lines)))
+	for _, d := range all(in, m) {
+		if d.Configuration == nil {
+			continue
+		}
+		for _, c := range d.Configuration.Causes {
+			if c.Corrected != "" {
+				t.Errorf("%s: %q", d.Code, c.Corrected)
+			}
+		}
+		for _, r := range d.Remedies {
+			if r.Key == "correct_aws_auth_item" {
+				t.Errorf("%s: %+v", d.Code, r)
+			}
+		}
+	}
+}
+
 // TestNoGrantForUntrustedAccounts looks at the incidents with principals of
 // accounts that are not trusted: no command names them, and none lets anybody
 // in.

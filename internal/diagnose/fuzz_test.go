@@ -79,7 +79,29 @@ func (a *attempt) facts() authlog.ClusterFacts {
 	if a.shape&32 != 0 {
 		f.Creator = authlog.Creator{ARN: a.oldARN, Source: a.text, Exists: []authlog.Answer{authlog.Yes, authlog.No}[a.mode%2]}
 	}
+	if a.shape&64 != 0 {
+		f.Principals = map[string]authlog.AccessVerdict{rules.PrincipalOf(a.arn, "").ARN: a.configuration()}
+		f.Broken = []authlog.AccessFault{{Code: a.text, Severity: "error", Where: a.text, Message: a.text, Effect: a.text, Corrected: a.text}}
+		f.Missing = []string{a.text}
+	}
 	return f
+}
+
+// configuration is what the cluster's own configuration would say: its texts
+// are the cluster administrators', and IAM's.
+func (a *attempt) configuration() authlog.AccessVerdict {
+	v := authlog.AccessVerdict{ARN: a.arn, FullARN: a.caller, Exists: []authlog.Answer{"", authlog.Yes, authlog.No}[a.reason%3]}
+	for _, code := range []string{"entry_stale_unique_id", "sso_role_rotated", "aws_auth_role_path", "aws_auth_deleted", "entry_standard_for_node"} {
+		v.Causes = append(v.Causes, authlog.Cause{
+			Code: code, Confidence: authlog.ConfidenceCertain, System: "aws_auth", Why: a.text, Corrected: a.text,
+			Near: &authlog.NearItem{Where: a.text, Have: a.oldARN, Want: a.text},
+		})
+	}
+	v.Causes = v.Causes[int(a.mode)%len(v.Causes):]
+	if a.mode > 200 {
+		v.Mapped, v.Username = "access_entry", a.text
+	}
+	return v
 }
 
 func (a *attempt) diagnoses() []authlog.Diagnosis {
@@ -107,6 +129,9 @@ func FuzzRemedies(f *testing.F) {
 	const role = "arn:aws:iam::111122223333:role/"
 	for i := range uint8(56) {
 		f.Add(role+"Dev", role+"Old", "alice@example.com", "AROADEVEXAMPLE00001", "identity is not mapped", role+"eks", "prod", "eu-central-1", "111122223333", i, i, i*7)
+	}
+	for i := range uint8(56) {
+		f.Add(role+"Dev", role+"x;id", "alice@example.com", "AROADEVEXAMPLE00001", "`id`\n$(id)", role+"team/x/Dev", "prod", "eu-central-1", "111122223333", i, i*5, 64+i)
 	}
 	f.Add(role+"-rf", role+"x;id", "i-0123456789abcdef0", "AROA$(id)", "`id`", role+"a b", "-x", "eu-central-1;id", "111122223333", uint8(0), uint8(1), uint8(0))
 	f.Add(role+"AWSReservedSSO_A'.B_0123456789abcdef", role+"AWSReservedSSO_A_0123456789abcdef", "b'\n", "A", "\x1b[2J", "", "a$b", "--x", "", uint8(0), uint8(2), uint8(4))

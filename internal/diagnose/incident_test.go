@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,7 +64,21 @@ func readIncident(t *testing.T, file string) *incident {
 		t.Fatalf("%s: settings: through is missing", in.name)
 	}
 	in.lines = in.readLines(t, in.section("lines"))
+	in.readConfiguration(t)
 	return in
+}
+
+// readConfiguration reads what the cluster's own configuration says: of
+// principals, and what is wrong with aws-auth.
+func (in *incident) readConfiguration(t *testing.T) {
+	t.Helper()
+	for name, into := range map[string]any{"configuration": &in.facts.Principals, "broken": &in.facts.Broken} {
+		if text := in.section(name); text != "" {
+			if err := json.Unmarshal([]byte(text), into); err != nil {
+				t.Fatalf("%s: %s: %v", in.name, name, err)
+			}
+		}
+	}
 }
 
 func settings(text string) map[string]string {
@@ -120,6 +135,8 @@ func (in *incident) set(t *testing.T, key, value string) {
 		in.facts.Creator.ARN = value
 	case "creator_source":
 		in.facts.Creator.Source = value
+	case "missing":
+		in.facts.Missing = strings.Fields(value)
 	case "creator_exists":
 		in.facts.Creator.Exists = authlog.Answer(value)
 	case "ask":

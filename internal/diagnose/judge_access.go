@@ -92,7 +92,9 @@ func (b *bench) staleEntry(v *verdict, p *principal) bool {
 	}
 	ids := v.affected[0].userIDs
 	if len(ids) > 0 && p.grantedIDs.get(ids[0]) != nil && c.Confidence != authlog.ConfidenceCertain {
-		return false // the very one that was denied was let in before
+		// The very one that was denied was let in before.
+		v.known.Causes = slices.DeleteFunc(slices.Clone(v.known.Causes), func(c authlog.Cause) bool { return c.Code == causeStaleEntry })
+		return false
 	}
 	v.code, v.confidence = "role_recreated", c.Confidence
 	if len(ids) > 0 {
@@ -151,6 +153,9 @@ func (v *verdict) configured() string {
 			by = "aws-auth"
 		}
 		return " The cluster's configuration lets it in now, by " + by + ": the next try should work."
+	}
+	if v.cause(causeStandardEntry) != nil && v.severity != authlog.SeverityCritical {
+		return " The access entry is of type STANDARD, which is right for a bastion and wrong for a node."
 	}
 	var said []string
 	for _, c := range v.known.Causes {

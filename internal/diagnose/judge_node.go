@@ -120,8 +120,8 @@ func (b *bench) grantedAsNonNode(p *principal) {
 	if len(in) >= b.cfg.NodeInstances || !p.asNode.empty() || namesNode(p.arn) {
 		v.severity, v.confidence = authlog.SeverityCritical, authlog.ConfidenceHigh
 	}
-	if b.consult(v, p); v.cause(causeStandardEntry) != nil {
-		v.severity, v.confidence = authlog.SeverityCritical, authlog.ConfidenceCertain
+	if b.consult(v, p); v.cause(causeStandardEntry) != nil && v.severity == authlog.SeverityCritical {
+		v.confidence = authlog.ConfidenceCertain
 	}
 	v.affected = []affected{{principal: p, spell: sp, sessions: keysOf(in)}}
 	v.show(p.notAsNode.quotes(sp.first, sp.last), "granted, but not as a node")

@@ -1,9 +1,11 @@
 package diagnose_test
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/diagnose"
@@ -109,5 +111,36 @@ func TestGoneFactsAreToldAsMended(t *testing.T) {
 	change.Commit()
 	if len(change.Diagnoses) != 1 || change.Diagnoses[0].Code != "logging_disabled" || change.Diagnoses[0].State != authlog.DiagnosisResolved {
 		t.Fatalf("told %+v", change.Diagnoses)
+	}
+}
+
+// Bytes that are no UTF-8 come out of a diagnosis and its JSON as they were.
+func TestEvidenceKeepsEveryByte(t *testing.T) {
+	c := authlog.Cluster{Name: "prod", Account: "111122223333", Region: "eu-central-1"}
+	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+	const arn = "arn:aws:iam::111122223333:role/Dev"
+	denial := func(n byte, raw string) authlog.Denial {
+		when := at.Add(time.Duration(n) * time.Second)
+		return authlog.Denial{
+			ID: authlog.NewID(when, authlog.Key{n}), Cluster: c, Time: when, Reason: "arn_not_mapped", Raw: raw,
+			Principal: &authlog.Principal{ARN: arn, Kind: authlog.PrincipalRole, Account: c.Account},
+		}
+	}
+	odd, plain := "msg=\"access denied\" session=\"\xff\xfe\x00é\"", "msg=\"access denied\" session=\"é\""
+	m := diagnose.New(diagnose.Default())
+	m.Observe(diagnose.Page{Clusters: []authlog.Cluster{c}, Through: at.Add(time.Minute), Denials: []authlog.Denial{denial(1, odd), denial(2, plain)}}).Commit()
+	text, err := json.Marshal(m.Diagnoses(c)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d authlog.Diagnosis
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Evidence) != 2 || string(d.Evidence[0].RawBase64) != odd || !utf8.ValidString(d.Evidence[0].Raw) {
+		t.Errorf("%+v", d.Evidence)
+	}
+	if d.Evidence[1].Raw != plain || d.Evidence[1].RawBase64 != nil {
+		t.Errorf("%+v", d.Evidence[1])
 	}
 }

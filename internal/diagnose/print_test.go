@@ -81,6 +81,15 @@ func (p *printer) diagnosis(in *incident, d *authlog.Diagnosis, names map[string
 	for _, e := range d.Evidence {
 		p.f("    %s %s%s", stamp(e.Time), e.What, rawHint(&e))
 	}
+	if k := d.Configuration; k != nil {
+		p.f("  configuration: mapped %q, full ARN %q", k.Mapped, k.FullARN)
+		for _, c := range k.Causes {
+			p.f("    %s %s", c.Code, c.Confidence)
+		}
+	}
+	for _, b := range d.Broken {
+		p.f("  broken: %s: %s", b.Where, b.Message)
+	}
 	for _, r := range d.RuledOut {
 		p.f("  not %s: %s", r.Code, r.Why)
 	}

@@ -124,7 +124,7 @@ var sentences = map[string]func(*verdict, *cluster) string{
 	},
 	"node_granted_as_non_node": func(v *verdict, _ *cluster) string {
 		s := fmt.Sprintf("Instances with the role %s get in as %q, not as nodes (%s).", v.subject, v.about.username, strings.Join(v.nodes(), ", "))
-		if v.confidence != authlog.ConfidenceHigh {
+		if v.severity != authlog.SeverityCritical {
 			s += " If they are bastions or CI machines, nothing is wrong."
 		}
 		return s
