@@ -111,8 +111,8 @@ func (d *desk) hangup(success bool) {
 	until(d.t, want, func() bool { return d.metric(want) })
 }
 
-// item is an item of a tokens file.
-func item(name, token, rest string) string {
+// tokenItem is an item of a tokens file.
+func tokenItem(name, token, rest string) string {
 	return fmt.Sprintf("  - {name: %s, sha256: %s, %s}\n", name, callers.Hash(token), rest)
 }
 
@@ -126,8 +126,8 @@ func TestReloadTakesOverAllOrNothing(t *testing.T) {
 	defer aws.Close()
 	admin, before, after := callers.NewToken(), callers.NewToken(), callers.NewToken()
 	const cfg = "storage: {path: DIR/analyzer.db}\ntail: {interval: 1s}\n"
-	tokens := "tokens:\n" + item("ops", admin, "admin: true")
-	d := openDesk(t, aws, cfg, tokens+item("before", before, "clusters: [a]"), "--web.enable-lifecycle")
+	tokens := "tokens:\n" + tokenItem("ops", admin, "admin: true")
+	d := openDesk(t, aws, cfg, tokens+tokenItem("before", before, "clusters: [a]"), "--web.enable-lifecycle")
 	knows := func(token string) bool {
 		t.Helper()
 		_, status := d.ask(http.MethodGet, "/clusters", "Bearer "+token)
@@ -141,7 +141,7 @@ func TestReloadTakesOverAllOrNothing(t *testing.T) {
 	}
 
 	// One file is right and another is not: nothing changes.
-	d.put("tokens.yml", tokens+item("after", after, "clusters: [b]"))
+	d.put("tokens.yml", tokens+tokenItem("after", after, "clusters: [b]"))
 	d.put("analyzer.yml", cfg+"limits:\n  query_timeout: 0s\n")
 	d.hangup(false)
 	if !knows(before) || knows(after) {
@@ -170,7 +170,7 @@ func TestReloadTakesOverAllOrNothing(t *testing.T) {
 	if knows(before) || !knows(after) {
 		t.Error("a good configuration was not taken over")
 	}
-	d.put("tokens.yml", tokens+item("before", before, "clusters: [a]"))
+	d.put("tokens.yml", tokens+tokenItem("before", before, "clusters: [a]"))
 	if body, status := d.ask(http.MethodPut, "/-/reload", "Bearer "+admin); status != http.StatusOK || !knows(before) {
 		t.Errorf("PUT /-/reload: %d %s", status, body)
 	}
