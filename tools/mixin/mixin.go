@@ -91,20 +91,31 @@ func (m *Mixin) Files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// Write replaces what is in the folder out by the rendered files.
+// Write writes the rendered files into the folder out, and removes dashboards
+// that are there no more.
 func (m *Mixin) Write(out string) error {
 	files, err := m.Files()
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(out); err != nil {
+	dashboards := filepath.Join(out, "dashboards")
+	if err := os.MkdirAll(dashboards, 0o755); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(out, "dashboards"), 0o755); err != nil {
+	old, err := filepath.Glob(filepath.Join(dashboards, "*.json"))
+	if err != nil {
 		return err
+	}
+	for _, path := range old {
+		if _, ok := m.Dashboards[filepath.Base(path)]; ok {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
 	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(out, name), text, 0o644); err != nil { //nolint:gosec // everybody may read them
+		if err := os.WriteFile(filepath.Join(out, name), text, 0o644); err != nil {
 			return err
 		}
 	}

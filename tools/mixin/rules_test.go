@@ -42,6 +42,19 @@ func TestTheRenderedFilesAreThoseOfTheJsonnet(t *testing.T) {
 	}
 }
 
+func TestADashboardThatIsNoMoreIsRemoved(t *testing.T) {
+	m, dir := load(t, ""), t.TempDir()
+	for _, name := range []string{"reader.json", "fleet.json"} {
+		if err := m.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		if len(glob(t, dir, "dashboards", "*.json")) != len(m.Dashboards) {
+			t.Errorf("before %s went: %v", name, glob(t, dir, "dashboards", "*.json"))
+		}
+		delete(m.Dashboards, name)
+	}
+}
+
 func TestTheJsonnetIsFormatted(t *testing.T) {
 	for _, name := range append(glob(t, folder, "*.libsonnet"), glob(t, folder, "*", "*.libsonnet")...) {
 		text := read(t, name)

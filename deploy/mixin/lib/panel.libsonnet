@@ -52,6 +52,7 @@
   // One number. Steps are the thresholds: a color from a value on.
   stat(title, description, unit, expr, steps=[]):: base('stat', title, description, unit, [self.instant(expr)]) {
     fieldConfig+: { defaults+: {
+      [if unit == 'short' then 'decimals']: 0,
       thresholds: { mode: 'absolute', steps: [{ color: 'green', value: null }] + steps },
       color: { mode: 'thresholds' },
     } },

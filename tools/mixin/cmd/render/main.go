@@ -11,7 +11,7 @@ import (
 
 func main() {
 	dir := flag.String("mixin", "../../deploy/mixin", "the folder of mixin.libsonnet")
-	out := flag.String("out", "../../deploy/mixin/rendered", "the folder that is replaced by the rendered files")
+	out := flag.String("out", "../../deploy/mixin/rendered", "the folder for the rendered files")
 	config := flag.String("config", "", "a Jsonnet object that is put over the mixin's _config")
 	flag.Parse()
 	if err := render(*dir, *out, *config); err != nil {
