@@ -108,10 +108,10 @@ func diagnosis(t *testing.T, c *child, code string) authlog.Diagnosis {
 
 const allTiers = "access: {interval: 1s, rate: 50, kubernetes: true}"
 
-func item(arn string) string { return "- rolearn: " + arn + "\n  username: dev\n  groups: [team]\n" }
+func mapRole(arn string) string { return "- rolearn: " + arn + "\n  username: dev\n  groups: [team]\n" }
 
 func TestADenialIsExplainedByTheConfigurationOfItsCluster(t *testing.T) {
-	s := newStage(t, item(stageIAM+"role/team/x/r1"))
+	s := newStage(t, mapRole(stageIAM+"role/team/x/r1"))
 	s.deny()
 	c := s.serve(t, "access: {rate: 50, kubernetes: true}")
 	var d authlog.Diagnosis
@@ -129,7 +129,7 @@ func TestADenialIsExplainedByTheConfigurationOfItsCluster(t *testing.T) {
 	// An edit is seen within ten seconds, although EKS is asked every ten
 	// minutes only, and becomes part of the diagnosis.
 	began := time.Now()
-	s.kube.Set(map[string]string{"mapRoles": item(stageIAM + "role/r1")})
+	s.kube.Set(map[string]string{"mapRoles": mapRole(stageIAM + "role/r1")})
 	until(t, "the edit is seen", func() bool {
 		a := accessOf(t, c)
 		return a.AWSAuth != nil && a.AWSAuth.Roles[0].ARN == stageIAM+"role/r1"
@@ -152,7 +152,7 @@ func TestADenialIsExplainedByTheConfigurationOfItsCluster(t *testing.T) {
 // Each call that the service makes is refused in turn: it names what is missing
 // and the tier that is left, and everything else goes on.
 func TestEachRefusedCallIsNamedByTheDaemonAndNothingElseBreaks(t *testing.T) {
-	s := newStage(t, item(stageIAM+"role/team/x/r1"))
+	s := newStage(t, mapRole(stageIAM+"role/team/x/r1"))
 	s.deny()
 	c := s.serve(t, allTiers)
 	whole := func() bool { a := accessOf(t, c); return a.Tier == 3 && len(a.Missing) == 0 }
@@ -212,7 +212,7 @@ func TestEachRefusedCallIsNamedByTheDaemonAndNothingElseBreaks(t *testing.T) {
 }
 
 func TestAClusterWithoutALogIsToldOfUntilItHasOne(t *testing.T) {
-	s := newStage(t, item(stageIAM+"role/r1"))
+	s := newStage(t, mapRole(stageIAM+"role/r1"))
 	s.region.AddCluster(awssim.Cluster{Name: "quiet"})
 	c := s.serve(t, "access: {interval: 1s, rate: 50}")
 	type one struct {
@@ -275,7 +275,7 @@ func policyActions(t *testing.T) (operations []string) {
 // The daemon makes every call that the policies of deploy/iam allow, when it
 // must, and no other; sts:GetCallerIdentity needs no permission.
 func TestTheDaemonCallsExactlyWhatThePoliciesAllow(t *testing.T) {
-	s := newStage(t, item(stageIAM+"role/r1"))
+	s := newStage(t, mapRole(stageIAM+"role/r1"))
 	s.deny()
 	at := time.Now().Add(-2 * time.Second)
 	s.stream.Put(awssim.Event{Time: at, Message: strings.Replace(deniedLine(2, at), ":role/r2", ":user/devs/u2", 1)})
