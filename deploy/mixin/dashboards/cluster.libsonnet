@@ -160,6 +160,18 @@ function(dashboard) (
       ]],
       ['Newest denials', 10, [
         panel.api(
+          'Most denied',
+          'Principals and reasons with the most denials within the time range, from the API: of all principals. Empty: the log names nobody.',
+          self_ + '/denials/stats?by=principal,reason&limit=50&start=${__from:date:iso}&end=${__to:date:iso}',
+          'top',
+          [
+            ['principal', 'principal', 'string'],
+            ['reason', 'reason', 'string'],
+            ['count', 'denials', 'number'],
+          ],
+          [panel.column('principal', { links: toPrincipal, 'custom.minWidth': 300 })],
+        ),
+        panel.api(
           'STS errors by endpoint',
           'The newest refusals that STS had a part in, and the endpoint that was asked: global or of a region. The error is text of the log.',
           self_ + '/denials?limit=100&filter=layer%3D%22sts%22&start=${__from:date:iso}&end=${__to:date:iso}',
