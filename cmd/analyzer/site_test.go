@@ -1,0 +1,354 @@
+package main_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/eks-authlog/eks-authlog/internal/awssim"
+	"github.com/eks-authlog/eks-authlog/internal/callers"
+)
+
+// startAWS simulates an account with one cluster.
+func startAWS(t *testing.T) *awssim.Server {
+	t.Helper()
+	world := awssim.NewWorld(time.Now)
+	addCluster(t, world.Account("111122223333").Region("eu-central-1"), "prod", time.Hour, streamA)
+	aws, err := awssim.Start(world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { aws.Close() })
+	return aws
+}
+
+// An authority signs certificates.
+type authority struct {
+	t    *testing.T
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authority{t, cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+}
+
+// issue makes a certificate for 127.0.0.1, and its key.
+func (a *authority) issue(serial int64) (cert, key []byte) {
+	a.t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &private.PublicKey, a.key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	text, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
+}
+
+// client trusts the authority, and shows a certificate of it if it has one.
+func (a *authority) client(cert, key []byte) *http.Client {
+	a.t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	cfg := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if cert != nil {
+		pair, err := tls.X509KeyPair(cert, key)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: cfg, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+	}}
+}
+
+func send(t *testing.T, c *http.Client, url string, set func(*http.Request)) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set != nil {
+		set(req)
+	}
+	resp, err := c.Do(req)
+	if err == nil {
+		resp.Body.Close() //nolint:errcheck // nobody reads it
+	}
+	return resp, err
+}
+
+func TestServeAsksForACertificateAndTakesNewOnesOver(t *testing.T) {
+	ours, theirs := newAuthority(t), newAuthority(t)
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	put := func(name string, data []byte) { t.Helper(); write(t, file(name), string(data)) }
+	renew := func(serial int64) {
+		t.Helper()
+		cert, key := ours.issue(serial)
+		put("server.key", nil) // a connection now meets half of a renewal
+		put("server.crt", cert)
+		put("server.key", key)
+	}
+	renew(100)
+	put("ca.crt", ours.pem)
+	put("web.yml", []byte(`tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}
+http_server_config: {headers: {Strict-Transport-Security: max-age=60}}
+`))
+	c := start(t, startAWS(t), freeAddress(t), "serve", "--web.config.file", file("web.yml"), "--web.enable-lifecycle")
+	url := strings.Replace(c.url, "http://", "https://", 1)
+	good := ours.client(ours.issue(7))
+	until(t, "it answers who shows a certificate", func() bool {
+		resp, err := send(t, good, url+"/clusters", nil)
+		return err == nil && resp.StatusCode == http.StatusOK
+	})
+	resp, err := send(t, good, url+"/clusters", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.TLS.PeerCertificates[0].SerialNumber.Int64() != 100 || resp.ProtoMajor != 2 || resp.Header.Get("Strict-Transport-Security") != "max-age=60" {
+		t.Errorf("serial %v, %s, %v", resp.TLS.PeerCertificates[0].SerialNumber, resp.Proto, resp.Header)
+	}
+	strangers := theirs.client(theirs.issue(8))
+	strangers.Transport.(*http.Transport).TLSClientConfig.RootCAs = good.Transport.(*http.Transport).TLSClientConfig.RootCAs
+	for name, client := range map[string]*http.Client{"no certificate": ours.client(nil, nil), "a stranger's": strangers} {
+		if resp, err := send(t, client, url+"/clusters", nil); err == nil {
+			t.Errorf("%s: answered %d", name, resp.StatusCode)
+		}
+	}
+	if resp, err := send(t, &http.Client{}, c.url+"/clusters", nil); err == nil && resp.StatusCode == http.StatusOK {
+		t.Error("answered without TLS")
+	}
+
+	put("server.key", []byte("half")) // being written
+	if resp, err := send(t, good, url+"/clusters", nil); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("while a renewal is written: %v", err)
+	}
+	renew(200)
+	resp, err = send(t, good, url+"/clusters", nil)
+	if err != nil || resp.TLS.PeerCertificates[0].SerialNumber.Int64() != 200 {
+		t.Errorf("a renewed certificate was not taken over: %v", err)
+	}
+	put("web.yml", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/-/reload", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err = good.Do(req); err != nil || resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("TLS was switched off while running: %v", err)
+	}
+	if err == nil {
+		resp.Body.Close() //nolint:errcheck // nobody reads it
+	}
+	if err := c.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+}
+
+func TestTokensAndPasswordsGoTogether(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("right"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := callers.NewToken()
+	web := filepath.Join(t.TempDir(), "web.yml")
+	write(t, web, "basic_auth_users: {ann: "+string(hash)+"}\n")
+	d := openDesk(t, startAWS(t), "storage: {path: DIR/analyzer.db}\n", "tokens:\n"+tokenItem("team", token, "clusters: [prod]"),
+		"--web.config.file", web)
+	for name, c := range map[string]struct {
+		url, path string
+		set       func(*http.Request)
+		want      int
+	}{
+		"a token":                         {d.url, "/clusters", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, http.StatusOK},
+		"a password":                      {d.url, "/clusters", func(r *http.Request) { r.SetBasicAuth("ann", "right") }, http.StatusOK},
+		"a wrong password":                {d.url, "/clusters", func(r *http.Request) { r.SetBasicAuth("ann", "left") }, http.StatusUnauthorized},
+		"nothing":                         {d.url, "/clusters", nil, http.StatusUnauthorized},
+		"telemetry with a password":       {d.telemetry, "/metrics", func(r *http.Request) { r.SetBasicAuth("ann", "right") }, http.StatusOK},
+		"telemetry without":               {d.telemetry, "/metrics", nil, http.StatusUnauthorized},
+		"probes of the telemetry address": {d.telemetry, "/-/healthy", nil, http.StatusOK},
+	} {
+		resp, err := send(t, &http.Client{}, c.url+c.path, c.set)
+		if err != nil || resp.StatusCode != c.want {
+			t.Errorf("%s: %v, %v, want %d", name, resp, err, c.want)
+		}
+	}
+}
+
+// systemd starts a service so: with sockets from the third file on, named in
+// the environment, and another socket to be told of its state.
+func TestServeUnderSystemd(t *testing.T) {
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	telemetry, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "sd") // the name of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) }) //nolint:errcheck // a test's
+	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer told.Close() //nolint:errcheck // a test's
+	hears := func(want string) {
+		t.Helper()
+		if err := told.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			b := make([]byte, 1024)
+			n, err := told.Read(b)
+			if err != nil {
+				t.Fatalf("systemd is not told %s: %v", want, err)
+			}
+			if bytes.HasPrefix(b[:n], []byte(want)) {
+				return
+			}
+		}
+	}
+	edit := func(cmd *exec.Cmd) {
+		for _, l := range []net.Listener{ln, telemetry} {
+			f, err := l.(*net.TCPListener).File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		}
+		// The process is named in LISTEN_PID, which a shell knows of itself.
+		args := append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`}, cmd.Args...)
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"/bin/sh"}, args...)
+		cmd.Env = append(cmd.Env, "LISTEN_FDS=2", "LISTEN_FDNAMES=main.socket:telemetry",
+			"NOTIFY_SOCKET="+told.LocalAddr().String(), "WATCHDOG_USEC=300000")
+	}
+	c := startWith(t, startAWS(t), "", edit, "serve", "--web.systemd-socket")
+	c.url = "http://" + ln.Addr().String()
+	ln.Close()
+	hears("READY=1")
+	if _, status, err := fetch(t.Context(), http.MethodGet, c.url+"/clusters", ""); err != nil || status != http.StatusOK {
+		t.Errorf("the socket: %d, %v", status, err)
+	}
+	for path, want := range map[string]int{"/metrics": http.StatusOK, "/clusters": http.StatusNotFound} {
+		if _, status, err := fetch(t.Context(), http.MethodGet, "http://"+telemetry.Addr().String()+path, ""); err != nil || status != want {
+			t.Errorf("the socket named telemetry: %s: %d, %v", path, status, err)
+		}
+	}
+	hears("WATCHDOG=1")
+	if err := c.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	hears("RELOADING=1\nMONOTONIC_USEC=")
+	hears("READY=1")
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	hears("STOPPING=1")
+	if err := <-c.exited; err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+	c.exited <- nil
+}
+
+func TestServeRefusesToRunWithoutTheSocketsItWasPromised(t *testing.T) {
+	status, said := runChild(t, startAWS(t), "serve", "--web.systemd-socket")
+	if status != 1 || !strings.Contains(said, "systemd passed on no socket") {
+		t.Errorf("status %d: %s", status, said)
+	}
+}
+
+func TestARequestThatRunsIsAnsweredAfterSIGTERM(t *testing.T) {
+	d := openDesk(t, startAWS(t), "storage: {path: DIR/analyzer.db}\n", "", "--web.enable-pprof")
+	stream := make(chan error, 1)
+	following := make(chan struct{})
+	go func() { // whoever follows the stream is sent away at once
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/stream", http.NoBody)
+		if err != nil {
+			stream <- err
+			return
+		}
+		resp, err := (&http.Client{}).Do(req)
+		close(following)
+		if err == nil {
+			_, err = new(bytes.Buffer).ReadFrom(resp.Body)
+		}
+		stream <- err
+	}()
+	<-following
+	type answer struct {
+		body   string
+		status int
+		err    error
+	}
+	slow := make(chan answer, 1)
+	go func() {
+		body, status, err := fetch(t.Context(), http.MethodGet, d.url+"/debug/pprof/trace?seconds=3", "")
+		slow <- answer{body, status, err}
+	}()
+	until(t, "the slow request runs", func() bool {
+		body, _ := d.ask(http.MethodGet, "/debug/pprof/goroutine?debug=2", "")
+		return strings.Contains(body, "pprof.Trace")
+	})
+	if err := d.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+	if a := <-slow; a.err != nil || a.status != http.StatusOK || a.body == "" {
+		t.Errorf("the request that ran: %d, %d bytes, %v", a.status, len(a.body), a.err)
+	}
+	if err := <-stream; err != nil {
+		t.Errorf("the stream: %v", err)
+	}
+	if _, _, err := fetch(t.Context(), http.MethodGet, d.url+"/clusters", ""); err == nil {
+		t.Error("a new request is answered")
+	}
+}
