@@ -139,7 +139,7 @@ func (f *follower) next() time.Time {
 func (f *follower) look(ctx context.Context, c authlog.Cluster) {
 	f.k.mu.Lock()
 	known := f.k.clusters[c]
-	asked, fresh := known.asked, known.fresh
+	asked, fresh, trusted := known.asked, known.fresh, f.k.trusted
 	known.fresh, known.due = nil, time.Now().Add(f.ttl)
 	if len(asked) > 0 {
 		known.hasty = time.Now()
@@ -152,7 +152,7 @@ func (f *follower) look(ctx context.Context, c authlog.Cluster) {
 	a, err := f.r.Access(ctx, c.Name)
 	switch {
 	case errors.Is(err, authlog.ErrNotFound):
-		f.took(known, nil, authlog.ClusterFacts{Status: StatusDeleted, Trusted: f.k.trusted})
+		f.took(known, nil, authlog.ClusterFacts{Status: StatusDeleted, Trusted: trusted})
 		f.k.meter.Gone(c.Name, c.Account, c.Region)
 		return
 	case err != nil:
@@ -172,7 +172,7 @@ func (f *follower) look(ctx context.Context, c authlog.Cluster) {
 		a.Missing, a.Tier = append(a.Missing, f.refused.Missing...), 0
 	}
 	facts := a.Facts()
-	facts.Trusted, facts.Principals = f.k.trusted, verdicts
+	facts.Trusted, facts.Principals = trusted, verdicts
 	f.took(known, a, facts)
 	f.k.meter.Read(c.Name, c.Account, c.Region, a.Tier, string(a.Logging))
 }

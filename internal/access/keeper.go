@@ -35,6 +35,7 @@ type Keeper struct {
 
 	mu       sync.RWMutex
 	shards   map[authlog.Shard]*follower
+	left     map[authlog.Shard]time.Time // when nobody followed them any more
 	clusters map[authlog.Cluster]*kept
 }
 
@@ -59,7 +60,7 @@ type kept struct {
 func NewKeeper(trusted []string, m Meter, log zerolog.Logger) *Keeper {
 	return &Keeper{
 		meter: m, trusted: slices.Clone(trusted), log: log,
-		shards: map[authlog.Shard]*follower{}, clusters: map[authlog.Cluster]*kept{},
+		shards: map[authlog.Shard]*follower{}, left: map[authlog.Shard]time.Time{}, clusters: map[authlog.Cluster]*kept{},
 	}
 }
 
@@ -76,10 +77,20 @@ func (k *Keeper) Trust(accounts []string) {
 func (k *Keeper) Facts(c authlog.Cluster) authlog.ClusterFacts {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if known := k.clusters[c]; known != nil && known.looked != (time.Time{}) {
+	if known := k.clusters[c]; known != nil && known.looked != (time.Time{}) && k.holds(shardOf(c)) {
 		return known.facts
 	}
 	return authlog.ClusterFacts{Trusted: k.trusted}
+}
+
+// grace is how long what was read of a shard holds when nobody follows it any
+// more: as long as it takes to begin anew with another configuration.
+const grace = time.Minute
+
+// holds reports whether a shard is followed, or will be again. k.mu is held.
+func (k *Keeper) holds(s authlog.Shard) bool {
+	left, ok := k.left[s]
+	return !ok || time.Since(left) < grace
 }
 
 // Access is what was last read of a cluster, or nil. The caller must not change
@@ -87,7 +98,7 @@ func (k *Keeper) Facts(c authlog.Cluster) authlog.ClusterFacts {
 func (k *Keeper) Access(c authlog.Cluster) *authlog.Access {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if known := k.clusters[c]; known != nil {
+	if known := k.clusters[c]; known != nil && k.holds(shardOf(c)) {
 		return known.access
 	}
 	return nil
@@ -100,7 +111,7 @@ func (k *Keeper) Clusters(s authlog.Shard) []authlog.Cluster {
 	defer k.mu.RUnlock()
 	var list []authlog.Cluster
 	for c, known := range k.clusters {
-		if known.listed && (s == (authlog.Shard{}) || s == shardOf(c)) {
+		if known.listed && k.holds(shardOf(c)) && (s == (authlog.Shard{}) || s == shardOf(c)) {
 			list = append(list, c)
 		}
 	}
@@ -194,6 +205,10 @@ func (k *Keeper) begin(f *follower) bool {
 		return false
 	}
 	k.shards[f.shard] = f
+	delete(k.left, f.shard)
+	for _, c := range f.own() {
+		k.clusters[c].due = time.Time{} // by another configuration, perhaps
+	}
 	return true
 }
 
@@ -201,4 +216,11 @@ func (k *Keeper) end(f *follower) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.shards, f.shard)
+	k.left[f.shard] = time.Now()
+	for _, c := range f.own() {
+		k.meter.Gone(c.Name, c.Account, c.Region)
+	}
+	for action := range f.missing {
+		k.meter.Missing(f.shard.Account, f.shard.Region, action, false)
+	}
 }
