@@ -107,6 +107,7 @@ func welcome(w io.Writer, url string, demo *awssim.Demo) error {
   %[2]s/lockouts               who is locked out of what, why, and what lets them in
   %[2]s/clusters               the clusters and their denials
   %[2]s/clusters/prod/denials  every refused request, and why
+  %[2]s/clusters/web/access    what a cluster allows, and what is wrong with it
   %[2]s/reasons                what the reasons mean
   %[2]s/metrics                what Prometheus scrapes
 

@@ -61,7 +61,9 @@ func newScene(w *World, c demoCluster, start time.Time, rng *rand.Rand) (*scene,
 	r.AddCluster(Cluster{
 		Name: c.name, Created: created, Logging: c.logging, AuthenticationMode: c.mode,
 		RoleARN: "arn:aws:iam::" + c.account + ":role/eks-cluster-" + c.name, BootstrapCreatorAdmin: true,
+		AccessEntries: s.entries(created),
 	})
+	s.hire(w.Account(c.account), created)
 	if len(c.logging) == 0 {
 		return s, nil
 	}

@@ -79,6 +79,9 @@ var sentences = map[string]func(*verdict, *cluster) string{
 		if a := v.affected[0].account; c.trusts(a) == authlog.No {
 			s += " Its account " + a + " is not among the trusted ones."
 		}
+		if len(v.causes()) > 0 {
+			return s // they say it
+		}
 		return s + kindHint(v.affected[0].principal)
 	},
 	"role_recreated": func(v *verdict, _ *cluster) string {
