@@ -32,7 +32,7 @@ type getFlags struct {
 	Output    string        `help:"Form of output: ${enum}." enum:"table,json,yaml,csv" default:"table" short:"o"`
 	Limit     int           `help:"At most this many rows; 0 is all there are." default:"100"`
 	Watch     bool          `help:"Go on, and print each row that is new or has changed." short:"w"`
-	Interval  time.Duration `help:"How often --watch asks." default:"5s"`
+	Interval  time.Duration `help:"How often --watch asks; denials come by themselves." default:"5s"`
 }
 
 // whichFlags tell clusters of one name apart.
@@ -61,10 +61,16 @@ type getDenialsCmd struct {
 
 // Run prints denials.
 func (c *getDenialsCmd) Run(ctx context.Context, r *run) error {
-	params := client.ListDenialsParams{
+	if c.Watch {
+		return c.follow(ctx, r)
+	}
+	return c.get(ctx, r, func(ask *asker) *list { return ask.denials(c.Cluster, c.params()) })
+}
+
+func (c *getDenialsCmd) params() client.ListDenialsParams {
+	return client.ListDenialsParams{
 		Since: given(c.Since), Filter: c.Filter, Account: given(c.Account), Region: given(c.Region),
 	}
-	return c.get(ctx, r, func(ask *asker) *list { return ask.denials(c.Cluster, params) })
 }
 
 type getLockoutsCmd struct {

@@ -22,8 +22,9 @@ const askTimeout = 35 * time.Second
 
 // An asker asks one daemon.
 type asker struct {
-	api    *client.ClientWithResponses
-	server string
+	api     *client.ClientWithResponses
+	streams *client.Client // for answers that do not end
+	server  string
 }
 
 func (f *getFlags) asker(r *run) (*asker, error) {
@@ -43,16 +44,19 @@ func (f *getFlags) asker(r *run) (*asker, error) {
 		return nil, err
 	}
 	version, _ := buildVersion()
-	api, err := client.NewClientWithResponses(f.Server,
-		client.WithHTTPClient(&http.Client{Transport: transport, Timeout: askTimeout}),
-		client.WithRequestEditorFn(func(_ context.Context, req *http.Request) error {
-			req.Header.Set("User-Agent", "analyzer/"+version)
-			if token != "" {
-				req.Header.Set("Authorization", "Bearer "+token)
-			}
-			return nil
-		}))
-	return &asker{api: api, server: u.Redacted()}, err
+	as := client.WithRequestEditorFn(func(_ context.Context, req *http.Request) error {
+		req.Header.Set("User-Agent", "analyzer/"+version)
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		return nil
+	})
+	api, err := client.NewClientWithResponses(f.Server, as, client.WithHTTPClient(&http.Client{Transport: transport, Timeout: askTimeout}))
+	if err != nil {
+		return nil, err
+	}
+	streams, err := client.NewClient(f.Server, as, client.WithHTTPClient(&http.Client{Transport: transport}))
+	return &asker{api: api, streams: streams, server: u.Redacted()}, err
 }
 
 // token is that of the file, or of the environment, or "".

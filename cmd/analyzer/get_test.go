@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func followed(t *testing.T) (*child, *awssim.Stream) {
 	t.Helper()
 	world := awssim.NewWorld(time.Now)
 	region := world.Account("111122223333").Region("eu-central-1")
-	stream := addCluster(t, region, "prod", time.Hour, streamA)[0]
+	stream = addCluster(t, region, "prod", time.Hour, streamA)[0]
 	quiet := addCluster(t, region, "quiet", time.Hour, streamA)[0]
 	for i := range 6 {
 		at := time.Now().Add(time.Duration(i-10) * time.Minute)
@@ -50,13 +51,15 @@ func followed(t *testing.T) (*child, *awssim.Stream) {
 	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := start(t, aws, freeAddress(t), "serve", "--config.file", cfg)
+	address := freeAddress(t)
+	again = func() *child { return start(t, aws, address, "serve", "--config.file", cfg) }
+	c = again()
 	until(t, "all refusals are found", func() bool { return c.ready(t) && c.counter(t, "eks_authn_denials_total") == 7 })
-	return c, stream
+	return c, stream, again
 }
 
 func TestGetPrintsWhatTheDaemonFound(t *testing.T) {
-	c, _ := followed(t)
+	c, _, _ := followed(t)
 	testscript.Run(t, testscript.Params{Dir: "testdata/get", Setup: func(env *testscript.Env) error {
 		env.Setenv("EKS_AUTHLOG_SERVER", c.url)
 		return nil
@@ -64,7 +67,7 @@ func TestGetPrintsWhatTheDaemonFound(t *testing.T) {
 }
 
 func TestGetFollowsPagesUpToItsLimit(t *testing.T) {
-	c, stream := followed(t)
+	c, stream, _ := followed(t)
 	at := time.Now().Add(-5 * time.Second)
 	for i := range 1100 {
 		stream.Put(awssim.Event{Time: at, Message: deniedLine(100+i, at)})
@@ -87,7 +90,7 @@ func TestGetFollowsPagesUpToItsLimit(t *testing.T) {
 }
 
 func TestGetSendsItsTokenOverTLSItTrusts(t *testing.T) {
-	c, _ := followed(t)
+	c, _, _ := followed(t)
 	daemon, err := url.Parse(c.url)
 	if err != nil {
 		t.Fatal(err)
@@ -130,11 +133,12 @@ func TestGetSendsItsTokenOverTLSItTrusts(t *testing.T) {
 	}
 }
 
-// Refusals that come while it watches, late ones among them, are printed once
-// each, and the end is that of the user.
+// Refusals that come while it watches, late ones among them, and those that come
+// while the daemon is started anew, are printed once each, and the end is that
+// of the user.
 func TestGetWatchPrintsEachNewRefusalOnce(t *testing.T) {
-	c, stream := followed(t)
-	watch := exec.CommandContext(t.Context(), os.Args[0], "get", "denials", "prod", "--server", c.url, "--watch", "--interval=1s", "--output=json")
+	c, stream, again := followed(t)
+	watch := exec.CommandContext(t.Context(), os.Args[0], "get", "denials", "prod", "--server", c.url, "--watch", "--output=json")
 	watch.Env = append(os.Environ(), asAnalyzer+"=1")
 	out, err := watch.StdoutPipe()
 	if err != nil {
@@ -161,12 +165,22 @@ func TestGetWatchPrintsEachNewRefusalOnce(t *testing.T) {
 		}
 	}
 	read(7)
-	for i, late := range []time.Duration{0, 2 * time.Minute, 30 * time.Second} {
+	put := func(n int, late time.Duration) {
 		at := time.Now().Add(-late)
-		stream.Put(awssim.Event{Time: at, Message: deniedLine(20+i, at)})
+		stream.Put(awssim.Event{Time: at, Message: deniedLine(n, at)})
+	}
+	for i, late := range []time.Duration{0, 2 * time.Minute, 30 * time.Second} {
+		put(20+i, late)
 	}
 	read(3)
-	for _, n := range []string{"r0", "r5", "r9", "r20", "r21", "r22"} {
+	if err := c.signal(t, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	put(30, time.Minute)
+	again()
+	put(31, 0)
+	read(2)
+	for _, n := range []string{"r0", "r5", "r9", "r20", "r21", "r22", "r30", "r31"} {
 		if seen["arn:aws:iam::111122223333:role/"+n] != 1 {
 			t.Errorf("%s was printed %d times", n, seen["arn:aws:iam::111122223333:role/"+n])
 		}
