@@ -52,22 +52,22 @@ func (c *getDenialsCmd) follow(ctx context.Context, r *run) error {
 			Cluster: &c.Cluster, Account: given(c.Account), Region: given(c.Region), Filter: append(slices.Clone(c.Filter), `event="denial"`),
 		},
 	}
-	for {
+	for ctx.Err() == nil {
 		err := f.stream(ctx)
-		lost, ok := errors.AsType[*lostError](err)
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
+		lost, ok := errors.AsType[*lostError](err)
 		if !ok || f.shown == nil {
 			return err
 		}
 		f.log.Warn().Err(lost.cause).Msg("the stream was lost; it goes on where it broke off")
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(comeAgain):
 		}
 	}
+	return nil
 }
 
 // A lostError is the end of a stream that may be taken up again.

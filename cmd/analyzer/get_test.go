@@ -24,8 +24,8 @@ import (
 )
 
 // followed starts a daemon that has found six refusals of the cluster prod, one
-// a minute, and one more whose text a terminal would obey.
-func followed(t *testing.T) (*child, *awssim.Stream) {
+// a minute, and one more whose text a terminal would obey. again starts it anew.
+func followed(t *testing.T) (c *child, stream *awssim.Stream, again func() *child) {
 	t.Helper()
 	world := awssim.NewWorld(time.Now)
 	region := world.Account("111122223333").Region("eu-central-1")

@@ -64,7 +64,7 @@ func (s *apiServer) table(ctx context.Context, out io.Writer, denials int, span 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d denials stored\n\n| question | a second | p50 ms | p99 ms | answer kB | RSS MB |\n|---|---:|---:|---:|---:|---:|\n", denials)
+	fmt.Fprintf(out, "\n%d denials stored\n\n| question | a second | p50 ms | p99 ms | failed %% | answer kB | RSS MB |\n|---|---:|---:|---:|---:|---:|---:|\n", denials)
 	before, err := s.usage()
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func (s *apiServer) table(ctx context.Context, out io.Writer, denials int, span 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "| %s | %d | %.2f | %.2f | %.1f | %.0f |\n", q.name, q.rate,
-			took.p50.Seconds()*1e3, took.p99.Seconds()*1e3, took.bytes/1e3, used.RSS*1024/1e6)
+		fmt.Fprintf(out, "| %s | %d | %.2f | %.2f | %.1f | %.1f | %.0f |\n", q.name, q.rate,
+			took.p50.Seconds()*1e3, took.p99.Seconds()*1e3, took.failed*100, took.bytes/1e3, used.RSS*1024/1e6)
 	}
 	used, err := s.usage()
 	if err != nil {

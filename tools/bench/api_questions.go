@@ -30,6 +30,7 @@ type question struct {
 type took struct {
 	p50, p99 time.Duration
 	bytes    float64 // of one answer
+	failed   float64 // the share that was not answered with success
 }
 
 func (s *apiServer) questions(ctx context.Context) ([]question, error) {
@@ -46,22 +47,22 @@ func (s *apiServer) questions(ctx context.Context) ([]question, error) {
 		return nil, errors.New("the store lacks denials or lockouts")
 	}
 	all := []question{
-		{name: "clusters", path: "/clusters", rate: 20},
-		{name: "one cluster", path: big, rate: 20},
-		{name: "denials, first page", path: big + "/denials", rate: 100},
-		{name: "denials, second page", path: big + "/denials?next=" + first.Next, rate: 100},
+		{name: "clusters", path: "/clusters", rate: 5},
+		{name: "one cluster", path: big, rate: 5},
+		{name: "denials, first page", path: big + "/denials", rate: 50},
+		{name: "denials, second page", path: big + "/denials?next=" + first.Next, rate: 50},
 		// Tried on one denial after the other.
-		{name: "denials, principal by a pattern", path: big + "/denials?filter=" + url.QueryEscape(`principal=~".*role-0-1[0-9]"`), rate: 20},
-		{name: "denials of 24 h by reason", path: big + "/denials?since=24h&reason=" + storetest.Reasons()[0], rate: 100},
-		{name: "denials of one principal", path: big + "/denials?principal=" + url.QueryEscape(storetest.Role(0, 0)), rate: 100},
-		{name: "stats of 24 h by reason", path: big + "/denials/stats?since=24h&by=reason&step=1h", rate: 20},
-		{name: "stats of the fleet, 24 h", path: "/stats?since=24h&by=cluster&step=1h", rate: 10},
-		{name: "lockouts", path: "/lockouts", rate: 50},
-		{name: "one diagnosis", path: "/diagnoses/" + lockouts.Lockouts[0].ID, rate: 100},
-		{name: "principals of a cluster", path: big + "/principals", rate: 50},
-		{name: "one principal", path: "/principals/" + storetest.Role(0, 0), rate: 50},
+		{name: "denials, principal by a pattern", path: big + "/denials?filter=" + url.QueryEscape(`principal=~".*role-0-1[0-9]"`), rate: 2},
+		{name: "denials of 24 h by reason", path: big + "/denials?since=24h&reason=" + storetest.Reasons()[0], rate: 20},
+		{name: "denials of one principal", path: big + "/denials?principal=" + url.QueryEscape(storetest.Role(0, 0)), rate: 20},
+		{name: "stats of 24 h by reason", path: big + "/denials/stats?since=24h&by=reason&step=1h", rate: 5},
+		{name: "stats of the fleet, 24 h", path: "/stats?since=24h&by=cluster&step=1h", rate: 5},
+		{name: "lockouts", path: "/lockouts", rate: 20},
+		{name: "one diagnosis", path: "/diagnoses/" + lockouts.Lockouts[0].ID, rate: 50},
+		{name: "principals of a cluster", path: big + "/principals", rate: 10},
+		{name: "one principal", path: "/principals/" + storetest.Role(0, 0), rate: 20},
 		{name: "NDJSON of 10,000, 10 pages", path: big + "/denials?limit=1000", accept: "application/x-ndjson", pages: 10, rate: 1},
-		{name: "metrics", path: "/metrics", rate: 10},
+		{name: "metrics", path: "/metrics", rate: 5},
 	}
 	return slices.DeleteFunc(all, func(q question) bool { return !s.serves(ctx, q.path) }), nil
 }
@@ -99,10 +100,10 @@ func (q *question) run(ctx context.Context, server string, span time.Duration) (
 	// The first answers fill the caches that a service in use has filled.
 	q.attack(server, time.Second)
 	m := q.attack(server, span)
-	if m.Success < 1 {
+	if m.Success < 0.5 {
 		return took{}, fmt.Errorf("%.1f %% succeeded: %v %s", m.Success*100, m.StatusCodes, strings.Join(m.Errors, ", "))
 	}
-	return took{m.Latencies.P50, m.Latencies.P99, m.BytesIn.Mean}, ctx.Err()
+	return took{m.Latencies.P50, m.Latencies.P99, m.BytesIn.Mean, 1 - m.Success}, ctx.Err()
 }
 
 // attack asks at the question's rate, whether the answers come or not.
@@ -133,7 +134,7 @@ func (q *question) export(ctx context.Context, server string, span time.Duration
 		all = append(all, time.Since(start))
 	}
 	slices.Sort(all)
-	return took{all[len(all)/2], all[len(all)*99/100], float64(bytes) / float64(len(all))}, nil
+	return took{all[len(all)/2], all[len(all)*99/100], float64(bytes) / float64(len(all)), 0}, nil
 }
 
 func (q *question) page(ctx context.Context, link string) (n int64, next string, err error) {
