@@ -145,13 +145,14 @@ func (c *child) ready(t *testing.T) bool {
 	return err == nil && res.JSON200 != nil && res.JSON200.Ready
 }
 
-// denials pages through all denials of a cluster and counts those of each ARN.
-func (c *child) denials(t *testing.T, cluster string) map[string]int {
+// denials pages through all denials of the cluster prod and counts those of each
+// ARN.
+func (c *child) denials(t *testing.T) map[string]int {
 	t.Helper()
 	found := map[string]int{}
 	params := client.ListDenialsParams{Limit: new(1000)}
 	for {
-		res, err := c.api(t).ListDenialsWithResponse(t.Context(), cluster, &params)
+		res, err := c.api(t).ListDenialsWithResponse(t.Context(), "prod", &params)
 		if err != nil || res.JSON200 == nil {
 			t.Fatalf("%v: %s", err, res.Body)
 		}

@@ -83,12 +83,12 @@ storage: {path: ` + filepath.Join(dir, "analyzer.db") + `}
 	}
 	until(t, "all lines are found", func() bool {
 		found := 0
-		for _, n := range last.denials(t, "prod") {
+		for _, n := range last.denials(t) {
 			found += n
 		}
 		return found >= total
 	})
-	got := last.denials(t, "prod")
+	got := last.denials(t)
 	for arn, n := range want {
 		if got[arn] != n {
 			t.Errorf("%s: found %d times, written %d times", arn, got[arn], n)

@@ -52,22 +52,30 @@ func (c *getDenialsCmd) follow(ctx context.Context, r *run) error {
 			Cluster: &c.Cluster, Account: given(c.Account), Region: given(c.Region), Filter: append(slices.Clone(c.Filter), `event="denial"`),
 		},
 	}
-	for ctx.Err() == nil {
+	if err := f.run(ctx); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// run follows one connection after the other, until one cannot be taken up
+// again.
+func (f *denialFollower) run(ctx context.Context) error {
+	for {
 		err := f.stream(ctx)
-		if ctx.Err() != nil {
-			break
-		}
 		lost, ok := errors.AsType[*lostError](err)
 		if !ok || f.shown == nil {
 			return err
 		}
-		f.log.Warn().Err(lost.cause).Msg("the stream was lost; it goes on where it broke off")
+		if ctx.Err() == nil {
+			f.log.Warn().Err(lost.cause).Msg("the stream was lost; it goes on where it broke off")
+		}
 		select {
 		case <-ctx.Done():
+			return err
 		case <-time.After(comeAgain):
 		}
 	}
-	return nil
 }
 
 // A lostError is the end of a stream that may be taken up again.
@@ -79,7 +87,7 @@ func (e *lostError) Error() string { return e.cause.Error() }
 func (f *denialFollower) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	res, err := f.ask.streams.Stream(ctx, &f.params)
+	res, err := f.ask.streams.Stream(ctx, &f.params) //nolint:bodyclose // it is closed, though read in a closure
 	if err != nil {
 		return &lostError{f.ask.unreachable(err)}
 	}
