@@ -108,8 +108,10 @@ func (c suite) countsAsOneWould() {
 			} {
 				chosen.Start, chosen.End = start, noon.Add(-30*time.Second)
 				for _, f := range []authlog.CountFilter{
-					{Top: 4, Principals: true, Series: bySubject}, {Top: 100, Principals: true, Series: bySubject},
-					{Top: 5, Series: bySubject}, {Top: 1, Series: byReason},
+					{Top: 4, Principals: true, Series: bySubject},
+					{Top: 100, Principals: true, Series: bySubject},
+					{Top: 5, Series: bySubject},
+					{Top: 1, Series: byReason},
 				} {
 					f.DenialFilter, f.Step = chosen, step
 					same(t, fmt.Sprintf("%s from %s by %s, the first %d", name, start, step, f.Top), counted(list, f), c.counts(s, f))

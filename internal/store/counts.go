@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -223,22 +222,21 @@ func (c *counting) readRows(ctx context.Context, f *authlog.CountFilter, from, t
 		principal = "0"
 	}
 	for _, r := range ranges {
-		stmt, err := c.store.r.PrepareContext(ctx, "SELECT cluster, reason, "+principal+", count(*) FROM denial INDEXED BY "+r.index+
-			" WHERE "+r.where+" id >= ? AND id < ? GROUP BY 1, 2, 3")
-		if err != nil {
-			return err
-		}
-		if err := c.readSteps(ctx, stmt, r.args, f, from, to, add); err != nil {
-			return errors.Join(err, stmt.Close())
-		}
-		if err := stmt.Close(); err != nil {
+		query := "SELECT cluster, reason, " + principal + ", count(*) FROM denial INDEXED BY " + r.index +
+			" WHERE " + r.where + " id >= ? AND id < ? GROUP BY 1, 2, 3"
+		if err := c.readSteps(ctx, query, r.args, f, from, to, add); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *counting) readSteps(ctx context.Context, stmt *sql.Stmt, args []any, f *authlog.CountFilter, from, to time.Time, add addCount) error {
+func (c *counting) readSteps(ctx context.Context, query string, args []any, f *authlog.CountFilter, from, to time.Time, add addCount) error {
+	stmt, err := c.store.r.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
 	for begin := from; begin.Before(to); {
 		end, step := to, f.StepOf(begin)
 		if f.Step > 0 {
