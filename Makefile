@@ -71,8 +71,8 @@ tools-test: ## our reading of aws-auth against the authenticator's own code
 	cd tools/awsauth-diff && $(GO) test ./...
 
 .PHONY: bench
-bench: build bench-deps ## throughput beside mawk, grep, ripgrep, mtail and go-logfmt; what tailing costs, and loses with other cursors; how fast the API answers over large stores
-	cd tools/bench && $(GO) run . throughput --analyzer ../../analyzer && $(GO) run . tail && $(GO) run . api
+bench: build bench-deps ## throughput beside mawk, grep, ripgrep, mtail and go-logfmt; what tailing costs, and loses with other cursors; how fast the API answers over large stores; what readers of the stream cost
+	cd tools/bench && $(GO) run . throughput --analyzer ../../analyzer && $(GO) run . tail && $(GO) run . api && $(GO) run . stream
 
 .PHONY: bench-deps
 bench-deps:

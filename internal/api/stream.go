@@ -160,9 +160,9 @@ func (s *streamer) pour(r *http.Request, c *connection, follower *feed.Follower)
 			return s.end(r, c, follower, err)
 		}
 		if len(frames) == 0 {
-			frames = [][]byte{[]byte(": still here\n\n")}
+			frames = []byte(": still here\n\n")
 		}
-		if err := c.write(frames...); err != nil {
+		if err := c.write(frames); err != nil {
 			return err
 		}
 	}
@@ -192,14 +192,12 @@ type connection struct {
 	rc *http.ResponseController
 }
 
-func (c *connection) write(frames ...[]byte) error {
+func (c *connection) write(frames []byte) error {
 	if err := c.rc.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	for _, f := range frames {
-		if _, err := c.w.Write(f); err != nil {
-			return err
-		}
+	if _, err := c.w.Write(frames); err != nil {
+		return err
 	}
 	return c.rc.Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -375,3 +376,40 @@ func (c *changing) Token(token string) (authlog.Caller, bool) {
 }
 
 func (c *changing) User(string, string) (authlog.Caller, bool) { return authlog.Caller{}, false }
+
+// What many readers cost is bounded: idle ones and stuck ones hold no events,
+// and who reads gets all of them in order meanwhile.
+func TestManyReadersHoldUpNobody(t *testing.T) {
+	const idle, slow, n = 200, 20, 300
+	st := openStore(t, told(prod, now, n), told(web, now, n))
+	s := serve(t, st, &fake{})
+	quick := s.stream(t, "?cluster=prod")
+	for range idle {
+		s.stream(t, "?cluster=web")
+	}
+	for range slow {
+		s.stream(t, "?cluster=prod") // never read again
+	}
+	before := heap()
+	long := strings.Repeat("x", 50<<10)
+	for i := range n {
+		d := told(prod, now, i)
+		d.Client = long
+		save(t, st, d)
+		if got := short(quick.want(1)); got[0] != fmt.Sprint("denial ", i) {
+			t.Fatalf("%v at %d", got, i)
+		}
+	}
+	// 15 MB of events: kept once, not once for each reader.
+	if grown := heap() - before; grown > 64<<20 {
+		t.Errorf("the heap has grown by %d MB", grown>>20)
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

@@ -8,6 +8,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -62,6 +63,7 @@ type Feed struct {
 	render func(id string, c *authlog.Change) []byte
 	log    zerolog.Logger
 	turns  chan struct{} // held while reading for one follower
+	takers chan struct{} // held while taking from what is kept
 	wake   chan struct{} // a first follower came
 
 	mu        sync.RWMutex
@@ -104,7 +106,7 @@ func New(cfg Config, store Store, render func(id string, c *authlog.Change) []by
 	}
 	return &Feed{
 		cfg: cfg, store: store, render: render, log: log, start: -1,
-		turns: make(chan struct{}, 2), wake: make(chan struct{}, 1), topics: map[string]*topic{},
+		turns: make(chan struct{}, 2), takers: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), wake: make(chan struct{}, 1), topics: map[string]*topic{},
 	}
 }
 

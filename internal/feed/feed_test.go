@@ -84,7 +84,7 @@ func (l *log) save(cluster string, n int) {
 	}
 }
 
-func frame(id string, c *authlog.Change) []byte { return []byte(id + " " + c.Denial.Raw) }
+func frame(id string, c *authlog.Change) []byte { return []byte(id + " " + c.Denial.Raw + "\n") }
 
 func all(cluster string) feed.Interest {
 	return feed.Interest{
@@ -127,8 +127,8 @@ func drain(t *testing.T, r *feed.Follower) (ids, texts []string, err error) {
 		if err != nil || len(frames) == 0 {
 			return ids, texts, err
 		}
-		for _, f := range frames {
-			id, text, _ := strings.Cut(string(f), " ")
+		for line := range strings.Lines(string(frames)) {
+			id, text, _ := strings.Cut(strings.TrimSpace(line), " ")
 			ids, texts = append(ids, id), append(texts, text)
 		}
 	}

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -21,6 +22,9 @@ type Follower struct {
 	topic *topic
 	in    Interest
 	ids   *ids
+
+	asked authlog.Cluster // the last one that in was asked of
+	saw   bool            // and what it said
 
 	// Missed says that changes after the id to resume from are gone: they were
 	// pruned, or the store is an older copy of the one that gave out the id.
@@ -95,7 +99,12 @@ func (r *Follower) resume(ctx context.Context, after string) error {
 	return err
 }
 
-func (r *Follower) wants(c *authlog.Change) bool { return r.in.sees(c.Cluster()) && r.in.Wants(c) }
+func (r *Follower) wants(c *authlog.Change) bool {
+	if of := c.Cluster(); of != r.asked {
+		r.asked, r.saw = of, r.in.sees(of)
+	}
+	return r.saw && r.in.Wants(c)
+}
 
 // Close lets another follow instead.
 func (r *Follower) Close() {
@@ -107,10 +116,10 @@ func (r *Follower) Close() {
 // ID is the id to resume from.
 func (r *Follower) ID() string { return r.ids.id(r.place) }
 
-// Next returns the frames of the next changes, a few at a time. It waits for
-// them, but not much longer than that: then there are none and no error. The
-// error is ErrSlow, ErrStopped, the store's or that of ctx.
-func (r *Follower) Next(ctx context.Context, wait time.Duration) ([][]byte, error) {
+// Next returns the frames of the next changes, a few at a time, one after the
+// other. It waits for them, but not much longer than that: then there are none
+// and no error. The error is ErrSlow, ErrStopped, the store's or that of ctx.
+func (r *Follower) Next(ctx context.Context, wait time.Duration) ([]byte, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -130,7 +139,7 @@ func (r *Follower) Next(ctx context.Context, wait time.Duration) ([][]byte, erro
 
 // look returns what there is for the follower now, and what to wait for before
 // it looks again.
-func (r *Follower) look(ctx context.Context) (frames [][]byte, news <-chan struct{}, err error) {
+func (r *Follower) look(ctx context.Context) (frames []byte, news <-chan struct{}, err error) {
 	f := r.feed
 	f.mu.RLock()
 	dropped, news, last, kept, stopped := r.topic.dropped, r.topic.news, f.last, f.kept, f.stopped
@@ -142,7 +151,8 @@ func (r *Follower) look(ctx context.Context) (frames [][]byte, news <-chan struc
 		return nil, news, nil
 	case r.place >= dropped:
 		r.live = true
-		return r.take(kept, last), news, nil
+		frames, err = r.take(ctx, kept, last)
+		return frames, news, err
 	case r.live:
 		return nil, nil, ErrSlow
 	}
@@ -156,28 +166,38 @@ func closed() <-chan struct{} {
 	return c
 }
 
-// take goes on in what is kept for all.
-func (r *Follower) take(kept []*entry, last int64) (frames [][]byte) {
+// take goes on in what is kept for all. Few readers take at a time: many would
+// keep whoever saves from running.
+func (r *Follower) take(ctx context.Context, kept []*entry, last int64) (frames []byte, err error) {
 	i, found := slices.BinarySearchFunc(kept, r.place, func(e *entry, place int64) int { return cmp.Compare(e.change.Place, place) })
 	if found {
 		i++
 	}
-	for ; i < len(kept); i++ {
+	if i < len(kept) {
+		select {
+		case r.feed.takers <- struct{}{}:
+			defer func() { <-r.feed.takers }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	var chosen [][]byte
+	for ; i < len(kept) && len(chosen) < part; i++ {
 		e := kept[i]
 		r.place = e.change.Place
 		if r.wants(&e.change) {
-			if frames = append(frames, e.frame); len(frames) == part {
-				return frames
-			}
+			chosen = append(chosen, e.frame)
 		}
 	}
-	r.place = max(r.place, last)
-	return frames
+	if i == len(kept) {
+		r.place = max(r.place, last)
+	}
+	return bytes.Join(chosen, nil), nil
 }
 
 // catchUp reads from the store what is not kept any more. Few read at a time,
 // so that whoever saves does not starve.
-func (r *Follower) catchUp(ctx context.Context) (frames [][]byte, err error) {
+func (r *Follower) catchUp(ctx context.Context) (frames []byte, err error) {
 	f := r.feed
 	select {
 	case f.turns <- struct{}{}:
@@ -197,7 +217,7 @@ func (r *Follower) catchUp(ctx context.Context) (frames [][]byte, err error) {
 		c := &changes[i]
 		r.place = c.Place
 		if r.wants(c) {
-			frames = append(frames, f.render(r.ids.id(c.Place), c))
+			frames = append(frames, f.render(r.ids.id(c.Place), c)...)
 		}
 	}
 	if len(changes) < part {

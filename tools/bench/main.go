@@ -1,7 +1,7 @@
 // Command bench races analyzer classify against the tools that a person would
 // otherwise take for the job, on one file of a million lines, measures how the
 // daemon follows CloudWatch against the simulated AWS, and how fast the API
-// answers over large stores.
+// answers over large stores, and what readers of the stream cost.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], bench tail [--only NAMES], or bench api [--denials N,…] [--dir DIR] [--duration D]"
+	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], bench tail [--only NAMES], bench api [--denials N,…] [--dir DIR] [--duration D], or bench stream [--idle N] [--slow N] [--duration D]"
 	switch {
 	case len(args) > 0 && args[0] == "throughput":
 		return throughput(ctx, args[1:])
@@ -37,6 +37,10 @@ func run(ctx context.Context, args []string) error {
 		return apiBench(ctx, args[1:])
 	case len(args) > 0 && args[0] == apiCommand:
 		return serveAPI(ctx, args[1:], os.Stdin, os.Stdout)
+	case len(args) > 0 && args[0] == "stream":
+		return streamBench(ctx, args[1:])
+	case len(args) > 0 && args[0] == streamCommand:
+		return readStreams(ctx, args[1:], os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == logfmtCommand:
 		return countWithLogfmt(args[1], os.Stdout)
 	}
