@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,8 +104,8 @@ func (s *schemas) checkBody(q *request, r reply) error {
 	return nil
 }
 
-// checkLines holds each line to the schema of the items of the only list that
-// the same answer has as JSON: OpenAPI has no word for lines.
+// checkLines holds each line to the schema of the objects that the same answer
+// has in a list as JSON: OpenAPI has no word for lines.
 func (s *schemas) checkLines(response string, text []byte) error {
 	list, err := s.at(response + "/content/application~1json/schema")
 	if err != nil {
@@ -115,8 +116,8 @@ func (s *schemas) checkLines(response string, text []byte) error {
 	}
 	var item *jsonschema.Schema
 	for _, member := range list.Properties {
-		if member.Items2020 != nil {
-			item = member.Items2020
+		if of := member.Items2020; of != nil && isObject(of) {
+			item = of
 		}
 	}
 	if item == nil {
@@ -132,6 +133,13 @@ func (s *schemas) checkLines(response string, text []byte) error {
 		}
 	}
 	return nil
+}
+
+func isObject(s *jsonschema.Schema) bool {
+	for s.Ref != nil {
+		s = s.Ref
+	}
+	return s.Types != nil && slices.Contains(s.Types.ToStrings(), "object")
 }
 
 // takes reports whether the document takes a parameter's values, as they stand

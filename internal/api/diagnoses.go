@@ -137,7 +137,7 @@ func (q query) diagnoses(codes []string) (f authlog.DiagnosisFilter, err error) 
 	if err = q.accountAndRegion(); err != nil {
 		return f, err
 	}
-	if f.Limit, err = q.limit(defaultDiagnoses, maxDiagnoses); err != nil {
+	if f.Limit, err = q.count("limit", defaultDiagnoses, maxDiagnoses); err != nil {
 		return f, err
 	}
 	if token := q.get("next"); token != "" {

@@ -178,15 +178,15 @@ func (q query) flag(name string) (bool, error) {
 	}
 }
 
-// limit reads a whole number between 1 and most; fallback when it is not given.
-func (q query) limit(fallback, most int) (int, error) {
-	s := q.get("limit")
+// count reads a whole number between 1 and most; fallback when it is not given.
+func (q query) count(name string, fallback, most int) (int, error) {
+	s := q.get(name)
 	if s == "" {
 		return fallback, nil
 	}
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil || n < 1 || int(n) > most {
-		return 0, refuseParameter("limit", "must be a whole number from 1 to %d, not %q", most, s)
+		return 0, refuseParameter(name, "must be a whole number from 1 to %d, not %q", most, s)
 	}
 	return int(n), nil
 }

@@ -57,7 +57,7 @@ func (q query) principals() (f authlog.PrincipalFilter, err error) {
 	if err = q.accountAndRegion(); err != nil {
 		return f, err
 	}
-	if f.Limit, err = q.limit(defaultPrincipals, maxPrincipals); err != nil {
+	if f.Limit, err = q.count("limit", defaultPrincipals, maxPrincipals); err != nil {
 		return f, err
 	}
 	if token := q.get("next"); token != "" {

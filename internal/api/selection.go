@@ -43,7 +43,7 @@ func (q query) selection(cluster string, now time.Time) (sel *selection, err err
 	if sel.Start, sel.End, err = q.span(now); err != nil {
 		return sel, err
 	}
-	if sel.Limit, err = q.limit(defaultLimit, maxLimit); err != nil {
+	if sel.Limit, err = q.count("limit", defaultLimit, maxLimit); err != nil {
 		return sel, err
 	}
 	if err = q.names(&sel.DenialFilter); err != nil {

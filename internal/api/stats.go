@@ -136,7 +136,7 @@ func (q query) counts(cluster string, by []string, now time.Time) (f authlog.Cou
 	f.DenialFilter = sel.DenialFilter
 	f.Principals = sel.who || slices.Contains(by, "principal") || slices.Contains(by, "kind")
 	f.Series = seriesOf(by, sel.keep)
-	if f.Top, err = q.limit(defaultTop, maxTop); err != nil {
+	if f.Top, err = q.count("limit", defaultTop, maxTop); err != nil {
 		return f, false, err
 	}
 	if f.Step, err = q.step(); err != nil {
