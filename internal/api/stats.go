@@ -124,7 +124,11 @@ func (q query) counts(cluster string, by []string, now time.Time) (f authlog.Cou
 	if sel.Start.Unix() < 0 { // counted back from now
 		sel.Start = time.Unix(0, 0).UTC()
 	}
-	if !sel.Start.Before(sel.End) {
+	switch {
+	case sel.Start.Before(sel.End):
+	case q.get("start") == "":
+		return f, false, refuseParameter("end", "must be after the beginning of 1970")
+	default:
 		return f, false, refuseParameter("start", "must be before end, which itself is left out")
 	}
 	if err = q.names(&sel.DenialFilter); err != nil {
