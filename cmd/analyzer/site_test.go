@@ -12,7 +12,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -108,9 +107,18 @@ func (a *authority) client(cert, key []byte) *http.Client {
 	}}
 }
 
-func send(t *testing.T, c *http.Client, url string, set func(*http.Request)) (*http.Response, error) {
+// An answered is what an answer says before its body.
+type answered struct {
+	status int
+	header http.Header
+	http   int   // its version
+	serial int64 // of the server's certificate; 0 without TLS
+}
+
+// send sends a request of that method, which set may change.
+func send(t *testing.T, c *http.Client, method, url string, set func(*http.Request)) (a answered, err error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,10 +126,15 @@ func send(t *testing.T, c *http.Client, url string, set func(*http.Request)) (*h
 		set(req)
 	}
 	resp, err := c.Do(req)
-	if err == nil {
-		resp.Body.Close() //nolint:errcheck // nobody reads it
+	if err != nil {
+		return a, err
 	}
-	return resp, err
+	defer resp.Body.Close()
+	a = answered{status: resp.StatusCode, header: resp.Header, http: resp.ProtoMajor}
+	if resp.TLS != nil {
+		a.serial = resp.TLS.PeerCertificates[0].SerialNumber.Int64()
+	}
+	return a, nil
 }
 
 func TestServeAsksForACertificateAndTakesNewOnesOver(t *testing.T) {
@@ -145,46 +158,39 @@ http_server_config: {headers: {Strict-Transport-Security: max-age=60}}
 	url := strings.Replace(c.url, "http://", "https://", 1)
 	good := ours.client(ours.issue(7))
 	until(t, "it answers who shows a certificate", func() bool {
-		resp, err := send(t, good, url+"/clusters", nil)
-		return err == nil && resp.StatusCode == http.StatusOK
+		resp, err := send(t, good, http.MethodGet, url+"/clusters", nil)
+		return err == nil && resp.status == http.StatusOK
 	})
-	resp, err := send(t, good, url+"/clusters", nil)
+	resp, err := send(t, good, http.MethodGet, url+"/clusters", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.TLS.PeerCertificates[0].SerialNumber.Int64() != 100 || resp.ProtoMajor != 2 || resp.Header.Get("Strict-Transport-Security") != "max-age=60" {
-		t.Errorf("serial %v, %s, %v", resp.TLS.PeerCertificates[0].SerialNumber, resp.Proto, resp.Header)
+	if resp.serial != 100 || resp.http != 2 || resp.header.Get("Strict-Transport-Security") != "max-age=60" {
+		t.Errorf("got %+v", resp)
 	}
 	strangers := theirs.client(theirs.issue(8))
 	strangers.Transport.(*http.Transport).TLSClientConfig.RootCAs = good.Transport.(*http.Transport).TLSClientConfig.RootCAs
 	for name, client := range map[string]*http.Client{"no certificate": ours.client(nil, nil), "a stranger's": strangers} {
-		if resp, err := send(t, client, url+"/clusters", nil); err == nil {
-			t.Errorf("%s: answered %d", name, resp.StatusCode)
+		if resp, err := send(t, client, http.MethodGet, url+"/clusters", nil); err == nil {
+			t.Errorf("%s: answered %d", name, resp.status)
 		}
 	}
-	if resp, err := send(t, &http.Client{}, c.url+"/clusters", nil); err == nil && resp.StatusCode == http.StatusOK {
+	if resp, err := send(t, &http.Client{}, http.MethodGet, c.url+"/clusters", nil); err == nil && resp.status == http.StatusOK {
 		t.Error("answered without TLS")
 	}
 
 	put("server.key", []byte("half")) // being written
-	if resp, err := send(t, good, url+"/clusters", nil); err != nil || resp.StatusCode != http.StatusOK {
+	if resp, err := send(t, good, http.MethodGet, url+"/clusters", nil); err != nil || resp.status != http.StatusOK {
 		t.Errorf("while a renewal is written: %v", err)
 	}
 	renew(200)
-	resp, err = send(t, good, url+"/clusters", nil)
-	if err != nil || resp.TLS.PeerCertificates[0].SerialNumber.Int64() != 200 {
+	resp, err = send(t, good, http.MethodGet, url+"/clusters", nil)
+	if err != nil || resp.serial != 200 {
 		t.Errorf("a renewed certificate was not taken over: %v", err)
 	}
 	put("web.yml", nil)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/-/reload", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp, err = good.Do(req); err != nil || resp.StatusCode != http.StatusInternalServerError {
-		t.Errorf("TLS was switched off while running: %v", err)
-	}
-	if err == nil {
-		resp.Body.Close() //nolint:errcheck // nobody reads it
+	if resp, err := send(t, good, http.MethodPost, url+"/-/reload", nil); err != nil || resp.status != http.StatusInternalServerError {
+		t.Errorf("TLS was switched off while running: %+v, %v", resp, err)
 	}
 	if err := c.signal(t, syscall.SIGTERM); err != nil {
 		t.Errorf("ended by SIGTERM: %v", err)
@@ -214,8 +220,8 @@ func TestTokensAndPasswordsGoTogether(t *testing.T) {
 		"telemetry without":               {d.telemetry, "/metrics", nil, http.StatusUnauthorized},
 		"probes of the telemetry address": {d.telemetry, "/-/healthy", nil, http.StatusOK},
 	} {
-		resp, err := send(t, &http.Client{}, c.url+c.path, c.set)
-		if err != nil || resp.StatusCode != c.want {
+		resp, err := send(t, &http.Client{}, http.MethodGet, c.url+c.path, c.set)
+		if err != nil || resp.status != c.want {
 			t.Errorf("%s: %v, %v, want %d", name, resp, err, c.want)
 		}
 	}
@@ -232,16 +238,11 @@ func TestServeUnderSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "sd") // the name of a socket must be short
+	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) }) //nolint:errcheck // a test's
-	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer told.Close() //nolint:errcheck // a test's
+	defer told.Close() //nolint:errcheck // nobody is told any more
 	hears := func(want string) {
 		t.Helper()
 		if err := told.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -320,6 +321,7 @@ func TestARequestThatRunsIsAnsweredAfterSIGTERM(t *testing.T) {
 		resp, err := (&http.Client{}).Do(req)
 		close(following)
 		if err == nil {
+			defer resp.Body.Close()
 			_, err = new(bytes.Buffer).ReadFrom(resp.Body)
 		}
 		stream <- err

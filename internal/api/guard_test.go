@@ -162,7 +162,7 @@ func TestOnlyPagesOfAllowedOriginsMayReadAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res.Body.Close() //nolint:errcheck // it has none
+		res.Body.Close()
 		h := res.Header
 		if got := h.Get("Access-Control-Allow-Origin") == origin; res.StatusCode >= 300 || got != allowed {
 			t.Errorf("preflight from %s: %d %v", origin, res.StatusCode, h)
@@ -259,7 +259,7 @@ func TestATelemetryListenerHasMetricsAndHealthAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res.Body.Close() //nolint:errcheck // nobody reads it
+		res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("%s: status %d, want %d", path, res.StatusCode, want)
 		}
@@ -275,7 +275,7 @@ func TestProfilesAreSwitchedOffUnlessAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res.Body.Close() //nolint:errcheck // nobody reads it
+	res.Body.Close()
 	if res.StatusCode != http.StatusForbidden {
 		t.Errorf("status %d", res.StatusCode)
 	}
