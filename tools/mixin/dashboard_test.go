@@ -159,9 +159,6 @@ func (s *stage) testPanels(t *testing.T) {
 				t.Errorf("%s, %s: a variable is left in %s", name, where, expr)
 			}
 			t.Run(name+" "+where, func(t *testing.T) {
-				if why := notInTheDemo(t, expr); why != "" {
-					t.Skip(why)
-				}
 				until(t, 20*time.Second, func() error { return s.has(t.Context(), expr, before) })
 			})
 		})

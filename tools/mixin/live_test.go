@@ -132,24 +132,9 @@ func (s *stage) testSelectors(t *testing.T) {
 				continue
 			}
 			seen[expr] = true
-			if why := notInTheDemo(t, expr); why != "" {
-				t.Logf("%s is left out: %s", expr, why)
-				continue
-			}
 			until(t, 30*time.Second, func() error { return s.has(t.Context(), expr, time.Minute) })
 		}
 	}
-}
-
-// notInTheDemo says why an expression has no data there, and "" if it must.
-func notInTheDemo(t *testing.T, expr string) string {
-	t.Helper()
-	for _, s := range selectors(t, expr) {
-		if s.Name == "eks_authn_config_last_reload_successful" {
-			return "a demo has no configuration file to load again"
-		}
-	}
-	return ""
 }
 
 // has reports whether an expression had a value within the time before now.
