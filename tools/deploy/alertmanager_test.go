@@ -15,12 +15,12 @@ func TestAlertmanagerAcceptsItsConfiguration(t *testing.T) {
 func TestAlertsReachWhoMustAct(t *testing.T) {
 	amtool := need(t, "amtool")
 	for alert, receiver := range map[string]string{
-		"alertname=EKSAuthMappingBroken severity=critical cluster=prod":       "on-call",
-		"alertname=EKSAuthMappingBroken severity=critical cluster=payments-1": "on-call",
-		"alertname=EKSRootUser severity=warning cluster=payments-1":           "security",
-		"alertname=EKSPrincipalLostAccess severity=warning cluster=prod":      "platform",
+		"alertname=EKSAuthMappingBroken severity=critical cluster=prod":        "on-call",
+		"alertname=EKSAuthMappingBroken severity=critical cluster=payments-1":  "on-call",
+		"alertname=EKSRootUser severity=warning cluster=payments-1":            "security",
+		"alertname=EKSPrincipalLostAccess severity=warning cluster=prod":       "platform",
 		"alertname=EKSPrincipalLostAccess severity=warning cluster=payments-1": "payments",
-		"alertname=EKSClockSkew severity=info cluster=prod":                   "platform",
+		"alertname=EKSClockSkew severity=info cluster=prod":                    "platform",
 	} {
 		args := append([]string{"config", "routes", "test", "--config.file=" + alertmanagerFile()}, strings.Fields(alert)...)
 		out, err := exec.CommandContext(t.Context(), amtool, args...).Output()
