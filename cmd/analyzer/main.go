@@ -42,6 +42,9 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make a token for someone who may ask serve."`
 	Check    checkCmd    `cmd:"" help:"Check files before they are used."`
 
+	Man        manCmd        `cmd:"" help:"Print the man page: analyzer man | man -l -."`
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete commands and flags."`
+
 	LogLevel  string           `name:"log.level" help:"Least level to log: ${enum}." enum:"debug,info,warn,error" default:"info"`
 	LogFormat string           `name:"log.format" help:"Format of the log on standard error: ${enum}." enum:"json,console" default:"console"`
 	Version   kong.VersionFlag `name:"version" help:"Print the version and exit."`
