@@ -52,6 +52,9 @@ generated: client mixin ## fail if a page, an expectation or code that is made b
 .PHONY: mixin
 mixin: ## render the alerts, rules and dashboards of deploy/mixin
 	cd tools/mixin && $(GO) run ./cmd/render
+	rm -rf deploy/helm/eks-authlog/files && mkdir -p deploy/helm/eks-authlog/files/rules # a chart cannot read outside itself
+	cp deploy/mixin/rendered/*.yaml deploy/helm/eks-authlog/files/rules
+	cp -r deploy/mixin/rendered/dashboards deploy/helm/eks-authlog/files
 
 .PHONY: mixin-test
 mixin-test: ## the alerts, rules and dashboards on a real Prometheus and Alertmanager
