@@ -11,15 +11,17 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: deps lint generated test tools-test mixin-test fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
+check: deps lint generated test tools-test mixin-test deploy-test chart-test release fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
 
 .PHONY: deps
-deps: ## install what the tests need: a C compiler for the race detector, Prometheus and Alertmanager, npm
+deps: ## install what the tests need: a C compiler for the race detector, Prometheus and Alertmanager, npm, systemd's and the manual's checkers
 	@need=; \
 	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
 	command -v promtool >/dev/null || need="$$need prometheus"; \
 	command -v prometheus-alertmanager >/dev/null || need="$$need prometheus-alertmanager"; \
 	command -v npm >/dev/null || need="$$need nodejs npm"; \
+	command -v systemd-analyze >/dev/null || need="$$need systemd"; \
+	for tool in mandoc zsh fish; do command -v $$tool >/dev/null || need="$$need $$tool"; done; \
 	if [ -n "$$need" ]; then apt-get update -q && apt-get install -qy --no-install-recommends $$need; fi
 
 .PHONY: build
@@ -59,6 +61,35 @@ mixin: ## render the alerts, rules and dashboards of deploy/mixin
 .PHONY: mixin-test
 mixin-test: ## the alerts, rules and dashboards on a real Prometheus and Alertmanager
 	cd tools/mixin && $(GO) test -count=1 ./... # what it reads beside the module is unknown to the cache
+
+.PHONY: deploy-test
+deploy-test: ## image, units, compose files, Alertmanager's routes and the commands for IAM
+	cd tools/deploy && $(GO) test -count=1 ./...
+
+.PHONY: chart-test
+chart-test: ## the Helm chart, by helm, kubectl-validate and kube-score
+	cd tools/helm && $(GO) test -count=1 ./...
+
+.PHONY: release
+release: reproducible sbom licences ## what must hold of a binary that is given away
+
+.PHONY: reproducible
+reproducible: ## build twice, in two folders: the same bytes
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for copy in one another/folder; do \
+		git clone -q . "$$dir/$$copy" && $(MAKE) -s -C "$$dir/$$copy" build; \
+	done; \
+	cmp "$$dir/one/analyzer" "$$dir/another/folder/analyzer" && sha256sum < "$$dir/one/analyzer"
+
+.PHONY: sbom
+sbom: build ## build/sbom.cdx.json: the modules in the binary, in CycloneDX
+	mkdir -p build
+	$(GO) tool -modfile=tools/cyclonedx/go.mod cyclonedx-gomod bin -json -noserial -output build/sbom.cdx.json analyzer
+
+.PHONY: licences
+licences: build ## build/licences.csv and build/NOTICES; fails on a licence that is not known or not allowed
+	mkdir -p build
+	cd tools/licences && $(GO) test ./... && $(GO) run . ../../analyzer ../../build/licences.csv ../../build/NOTICES
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (2000 inputs); FUZZTIME=10m for a long run
