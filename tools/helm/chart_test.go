@@ -139,7 +139,7 @@ func TestTheChartRefusesWhatCannotRun(t *testing.T) {
 		{"aws.region=eu-central-1,image.tag=latest", "image.tag"},
 		{"aws.region=eu-central-1,config.storage.path=/tmp/x", "config.storage"},
 		{"aws.region=eu-central-1,replicas=2", "replicas"},
-		{"aws.region=eu-central-1,web.clientCertificates=true", "web.tlsSecret"},
+		{"aws.region=eu-central-1,web.tlsConfig=x", "web"},
 	} {
 		out, err := exec.CommandContext(t.Context(), helm, "template", "x", chart, "--set", c.set).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.says) {

@@ -50,22 +50,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 tls_server_config:
   cert_file: /etc/eks-authlog/tls/tls.crt
   key_file: /etc/eks-authlog/tls/tls.key
-  {{- if .Values.web.clientCertificates }}
-  client_auth_type: RequireAndVerifyClientCert
-  client_ca_file: /etc/eks-authlog/tls/ca.crt
-  {{- end }}
 {{- end -}}
 {{- end -}}
 
 {{/*
 Where Prometheus and the kubelet ask: a listener of their own where the API
-wants a certificate or a token, for the kubelet has neither.
+wants a token, for they have none.
 */}}
 {{- define "eks-authlog.telemetry" -}}
-{{- if or .Values.web.tlsSecret .Values.web.tokensSecret }}yes{{ end -}}
+{{- if .Values.web.tokensSecret }}yes{{ end -}}
 {{- end -}}
 {{- define "eks-authlog.telemetryPort" -}}
 {{- ternary "telemetry" "http" (eq (include "eks-authlog.telemetry" .) "yes") -}}
+{{- end -}}
+
+{{- define "eks-authlog.scheme" -}}
+{{- ternary "https" "http" (ne .Values.web.tlsSecret "") -}}
 {{- end -}}
 
 {{/* What the schema cannot say. */}}
