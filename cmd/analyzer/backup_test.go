@@ -43,7 +43,7 @@ storage: {path: ` + db + `}
 		}
 	}
 	reads := func(c *child) {
-		until(t, fmt.Sprintf("%d denials are read", written), func() bool { return len(c.denials(t, "prod")) == written })
+		until(t, fmt.Sprintf("%d denials are read", written), func() bool { return len(c.denials(t)) == written })
 	}
 
 	write(500)
@@ -74,7 +74,7 @@ storage: {path: ` + db + `}
 	reads(c)
 	write(100)
 	reads(c)
-	for arn, n := range c.denials(t, "prod") {
+	for arn, n := range c.denials(t) {
 		if n != 1 {
 			t.Errorf("%s is there %d times", arn, n)
 		}
