@@ -50,7 +50,8 @@ func apiRun(ctx context.Context, out io.Writer, dir string, denials int, span ti
 	if err = copyFile(filled, db); err != nil {
 		return err
 	}
-	s, err := startServer(ctx, db)
+	// The hours to come have as many denials as those that are stored.
+	s, err := startServer(ctx, db, apiSpan/time.Duration(denials)*apiDenied/100)
 	if err != nil {
 		return err
 	}

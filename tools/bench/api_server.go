@@ -32,8 +32,12 @@ const apiCommand = "api-server"
 // where it serves, and what it has used for each order, until there are no
 // more.
 func serveAPI(ctx context.Context, args []string, in io.Reader, out io.Writer) (err error) {
-	if len(args) != 1 {
-		return errors.New("want the file of the store")
+	if len(args) != 2 {
+		return errors.New("want the file of the store, and the time between two lines")
+	}
+	step, err := time.ParseDuration(args[1])
+	if err != nil {
+		return err
 	}
 	debug.SetGCPercent(50) // as the daemon has it
 	st, err := store.Open(ctx, args[0], zerolog.Nop())
@@ -41,7 +45,7 @@ func serveAPI(ctx context.Context, args []string, in io.Reader, out io.Writer) (
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &busyWriter{load: storetest.NewLoad(apiClusters, apiEnd(), time.Millisecond), store: st}
+	w := &busyWriter{load: storetest.NewLoad(apiClusters, apiEnd(), step), store: st}
 	w.now.Store(apiEnd().UnixNano())
 	var wait sync.WaitGroup
 	var failed error
@@ -75,9 +79,9 @@ type busyWriter struct {
 }
 
 func (w *busyWriter) run(ctx context.Context) error {
-	const lines, denied = 1000, 28 // denied in 100
+	const lines = 1000
 	for ctx.Err() == nil {
-		if err := w.store.Save(context.WithoutCancel(ctx), w.load.Batch(lines, denied)); err != nil {
+		if err := w.store.Save(context.WithoutCancel(ctx), w.load.Batch(lines, apiDenied)); err != nil {
 			return err
 		}
 		w.now.Store(w.load.At.UnixNano())
@@ -126,8 +130,8 @@ type apiServer struct {
 	answers *json.Decoder
 }
 
-func startServer(ctx context.Context, db string) (*apiServer, error) {
-	s := &apiServer{cmd: exec.CommandContext(ctx, os.Args[0], apiCommand, db)}
+func startServer(ctx context.Context, db string, step time.Duration) (*apiServer, error) {
+	s := &apiServer{cmd: exec.CommandContext(ctx, os.Args[0], apiCommand, db, step.String())}
 	s.cmd.Stderr = os.Stderr
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {

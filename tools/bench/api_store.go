@@ -19,6 +19,8 @@ import (
 const (
 	apiClusters = 50
 	apiLockouts = 100 // of each of the first clusters
+	apiSpan     = 90 * 24 * time.Hour
+	apiDenied   = 28 // of 100 lines that the busy writer saves
 )
 
 // apiEnd is when the filled stores end; they hold the 90 days before.
@@ -50,8 +52,7 @@ func fill(ctx context.Context, name string, denials int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	const span = 90 * 24 * time.Hour
-	l := storetest.NewLoad(apiClusters, apiEnd().Add(-span), span/time.Duration(denials))
+	l := storetest.NewLoad(apiClusters, apiEnd().Add(-apiSpan), apiSpan/time.Duration(denials))
 	for n := 0; n < denials; n += 10_000 {
 		if err := s.Save(ctx, l.Batch(min(10_000, denials-n), 100)); err != nil {
 			return err
