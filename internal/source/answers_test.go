@@ -50,7 +50,10 @@ func TestAReaderThatLeavesEarlyMakesRoom(t *testing.T) {
 	s := c.source(t, config())
 	w := c.window(t, s, time.Minute)
 	for range 3 {
-		for range s.Read(t.Context(), w) {
+		for _, err := range s.Read(t.Context(), w) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			break
 		}
 	}
