@@ -11,7 +11,7 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: deps lint generated test tools-test mixin-test deploy-test release fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
+check: deps lint generated test tools-test mixin-test deploy-test chart-test release fuzz build ## everything that must hold: installs what it needs, lints, tests with the race detector, fuzzes for seconds, builds
 
 .PHONY: deps
 deps: ## install what the tests need: a C compiler for the race detector, Prometheus and Alertmanager, npm, systemd's and the manual's checkers

@@ -16,6 +16,8 @@ const (
 	chart = "../../deploy/helm/eks-authlog"
 	// operator holds the definitions of ServiceMonitor and PrometheusRule.
 	operator = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+	// kubernetes is the version that all three are told.
+	kubernetes = "--kube-version=1.30"
 )
 
 // run runs a program that must succeed and returns what it printed.
@@ -101,8 +103,8 @@ func TestTheChartHoldsForEveryExample(t *testing.T) {
 	run(t, "go", "-C", "../..", "build", "-o", analyzer, "./cmd/analyzer")
 	for _, values := range examples {
 		t.Run(filepath.Base(values), func(t *testing.T) {
-			run(t, helm, "lint", "--strict", "--quiet", chart, "--values", values)
-			manifests := run(t, helm, "template", "eks-authlog", chart, "--namespace", "eks-authlog", "--values", values)
+			run(t, helm, "lint", "--strict", "--quiet", chart, kubernetes, "--values", values)
+			manifests := run(t, helm, "template", "eks-authlog", chart, kubernetes, "--namespace", "eks-authlog", "--values", values)
 			file := filepath.Join(t.TempDir(), "manifests.yaml")
 			if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
 				t.Fatal(err)
@@ -141,7 +143,7 @@ func TestTheChartRefusesWhatCannotRun(t *testing.T) {
 		{"aws.region=eu-central-1,replicas=2", "replicas"},
 		{"aws.region=eu-central-1,web.tlsConfig=x", "web"},
 	} {
-		out, err := exec.CommandContext(t.Context(), helm, "template", "x", chart, "--set", c.set).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), helm, "template", "x", chart, kubernetes, "--set", c.set).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.says) {
 			t.Errorf("--set %s: %v, and it does not name %q:\n%s", c.set, err, c.says, out)
 		}
@@ -150,7 +152,7 @@ func TestTheChartRefusesWhatCannotRun(t *testing.T) {
 
 func TestAllRulesAndDashboardsAreInTheChart(t *testing.T) {
 	helm := tool(t, ".", "helm")
-	all := objects(t, run(t, helm, "template", "x", chart, "--values", filepath.Join(chart, "ci/monitoring-values.yaml")))
+	all := objects(t, run(t, helm, "template", "x", chart, kubernetes, "--values", filepath.Join(chart, "ci/monitoring-values.yaml")))
 	rendered := filepath.Join("../../deploy/mixin/rendered")
 	dashboards, err := filepath.Glob(filepath.Join(rendered, "dashboards/*.json"))
 	if err != nil || len(dashboards) == 0 {
@@ -165,7 +167,7 @@ func TestAllRulesAndDashboardsAreInTheChart(t *testing.T) {
 			t.Errorf("no ConfigMap has %s as it is", filepath.Base(path))
 		}
 	}
-	manifests := run(t, helm, "template", "x", chart, "--values", filepath.Join(chart, "ci/monitoring-values.yaml"), "--show-only", "templates/prometheusrule.yaml")
+	manifests := run(t, helm, "template", "x", chart, kubernetes, "--values", filepath.Join(chart, "ci/monitoring-values.yaml"), "--show-only", "templates/prometheusrule.yaml")
 	for _, file := range []string{"alerts.yaml", "rules.yaml"} {
 		text, err := os.ReadFile(filepath.Join(rendered, file))
 		if err != nil {
