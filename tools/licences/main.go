@@ -120,27 +120,36 @@ func read(dir string) (names []string, files []file, err error) {
 	return names, files, nil
 }
 
-// allowed ask for their text and notices to go with the binary, and no more.
-var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "Unlicense", "blessing"}
+// allowed ask for their text and notices to go with the binary, and no more;
+// MPL-2.0 asks also to say where the unchanged source is, which path and version
+// of a module do.
+var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MPL-2.0", "Unlicense", "blessing"}
+
+// titleBytes is how far into a text its title is looked for.
+const titleBytes = 200
 
 // phrases are sentences that only one licence has, by its SPDX identifier. A
 // text is compared with its white space and case evened.
-var phrases = []struct{ name, phrase, without string }{
-	{"AGPL-3.0", "gnu affero general public license", ""},
-	{"Apache-2.0", "apache license version 2.0", ""},
-	{"BSD-2-Clause", "redistributions in binary form must reproduce", "neither the name"},
-	{"BSD-3-Clause", "neither the name", ""},
-	{"CC0-1.0", "cc0 1.0 universal", ""},
-	{"EPL-2.0", "eclipse public license", ""},
-	{"GPL", "gnu general public license", ""},
-	{"ISC", "permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that", ""},
-	{"ISC", "permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that", ""},
-	{"LGPL", "gnu lesser general public license", ""},
-	{"MIT", "the above copyright notice and this permission notice shall be included in all copies or substantial portions of the software", ""},
-	{"MIT-0", "to permit persons to whom the software is furnished to do so. the software is provided", ""},
-	{"MPL-2.0", "mozilla public license", ""},
-	{"blessing", "sqlite is public domain", ""},
-	{"Unlicense", "this is free and unencumbered software released into the public domain", ""},
+var phrases = []struct {
+	name, phrase string
+	without      string // a phrase that makes it another
+	title        bool   // counts at the beginning alone: other licences name it too
+}{
+	{"AGPL-3.0", "gnu affero general public license", "", true},
+	{"Apache-2.0", "apache license version 2.0", "", false},
+	{"BSD-2-Clause", "redistributions in binary form must reproduce", "neither the name", false},
+	{"BSD-3-Clause", "neither the name", "", false},
+	{"CC0-1.0", "cc0 1.0 universal", "", false},
+	{"EPL-2.0", "eclipse public license", "", true},
+	{"GPL", "gnu general public license", "", true},
+	{"ISC", "permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that", "", false},
+	{"ISC", "permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that", "", false},
+	{"LGPL", "gnu lesser general public license", "", true},
+	{"MIT", "the above copyright notice and this permission notice shall be included in all copies or substantial portions of the software", "", false},
+	{"MIT-0", "to permit persons to whom the software is furnished to do so. the software is provided", "", false},
+	{"MPL-2.0", "mozilla public license", "", true},
+	{"blessing", "sqlite is public domain", "", false},
+	{"Unlicense", "this is free and unencumbered software released into the public domain", "", false},
 }
 
 func classify(text string) []string {
@@ -148,7 +157,11 @@ func classify(text string) []string {
 	even = strings.ReplaceAll(even, "apache license, version 2.0", "apache license version 2.0")
 	var names []string
 	for _, p := range phrases {
-		if strings.Contains(even, p.phrase) && (p.without == "" || !strings.Contains(even, p.without)) && !slices.Contains(names, p.name) {
+		where := even
+		if p.title {
+			where = even[:min(len(even), titleBytes)]
+		}
+		if strings.Contains(where, p.phrase) && (p.without == "" || !strings.Contains(even, p.without)) && !slices.Contains(names, p.name) {
 			names = append(names, p.name)
 		}
 	}

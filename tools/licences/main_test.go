@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -20,7 +21,8 @@ func TestAModuleWithoutAKnownAndAllowedLicenceIsRefused(t *testing.T) {
 		{"none", "README", mit, nil},
 		{"unknown", "LICENSE", "Do what you like on Tuesdays.", nil},
 		{"forbidden", "LICENSE", "GNU GENERAL PUBLIC LICENSE Version 3", nil},
-		{"forbidden beside allowed", "LICENSE", mit + " Mozilla Public License Version 2.0", nil},
+		{"forbidden beside allowed", "LICENSE", "GNU LESSER GENERAL PUBLIC LICENSE " + mit, nil},
+		{"MPL, which names others", "LICENSE", "Mozilla Public License Version 2.0 " + strings.Repeat("1. Definitions ", 20) + "GNU Affero General Public License", []string{"MPL-2.0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
