@@ -41,7 +41,7 @@ func markOf(id authlog.ID, at time.Time) mark {
 	return id
 }
 
-// A series counts lines by the minute for the last two hours, by ten minutes
+// A series counts lines by the minute for the last hour, by ten minutes
 // for two days, and by the day before that. Counting into a wider cell is the
 // same as counting into narrower ones and joining them, so what a series holds
 // depends on the lines and the clock alone, not on the order of the lines.
@@ -62,7 +62,7 @@ type cell struct {
 const (
 	minute, tenMinutes, day = 60, 600, 86_400
 
-	minutesFor = 2 * 3600
+	minutesFor = 3600
 	tensFor    = 2 * day
 )
 
