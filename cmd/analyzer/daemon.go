@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/config"
 	"github.com/eks-authlog/eks-authlog/internal/feed"
+	"github.com/eks-authlog/eks-authlog/internal/heap"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/store"
@@ -115,19 +115,12 @@ func checkAWS(ctx context.Context, cfg *config.Config) error {
 // url is the address to open.
 func (d *daemon) url() string { return d.site.url() }
 
-// thrift is the garbage collector's percentage where GOGC does not set it. What
-// stays is small and what passes through is not: memory matters more here than
-// the few percent of a core.
-const thrift = 50
-
 // run serves and follows until ctx ends, then closes everything in reverse
 // order. hangups makes it reload; nil: nothing does. It returns nil unless a
 // part failed.
 func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(thrift)
-	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { heap.Tune(ctx); return nil })
 	d.site.serve(g, d.apiConfig())
 	g.Go(func() error { d.follow(ctx); return nil })
 	g.Go(func() error { d.feed.Run(ctx); return nil }) // whose end is that of all streams

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/heap"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 	"github.com/eks-authlog/eks-authlog/internal/store/storetest"
@@ -39,7 +39,7 @@ func serveAPI(ctx context.Context, args []string, in io.Reader, out io.Writer) (
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(50) // as the daemon has it
+	go heap.Tune(ctx) // as the daemon has it
 	st, err := store.Open(ctx, args[0], zerolog.Nop())
 	if err != nil {
 		return err

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/api"
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/feed"
+	"github.com/eks-authlog/eks-authlog/internal/heap"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
 
@@ -40,7 +40,7 @@ func streamBench(ctx context.Context, args []string) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	debug.SetGCPercent(50) // as the daemon has it
+	go heap.Tune(ctx) // as the daemon has it
 	dir, err := os.MkdirTemp("", "eks-authlog-stream-")
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/heap"
 	"github.com/eks-authlog/eks-authlog/internal/pipeline"
 	"github.com/eks-authlog/eks-authlog/internal/source"
 	"github.com/eks-authlog/eks-authlog/internal/store"
@@ -56,7 +56,7 @@ func (task *fleetTask) read(ctx context.Context, st *store.SQLite, orders *json.
 	m, sc := newMetrics(), sourceConfig()
 	// As the daemon has it.
 	sc.Answers = source.NewAnswers(4)
-	debug.SetGCPercent(50)
+	go heap.Tune(ctx)
 	var tails []*pipeline.Tail
 	for _, s := range task.Shards {
 		cfg := aws.Config{
