@@ -86,7 +86,7 @@ func (s *SQLite) ChangeBounds(ctx context.Context) (b authlog.ChangeBounds, err 
 // PrunedAfter returns the clusters of which a change after that place was
 // pruned.
 func (s *SQLite) PrunedAfter(ctx context.Context, place int64) (found []authlog.Cluster, err error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT name, account, region FROM cluster WHERE pruned > ? ORDER BY name, account, region", place)
+	rows, err := s.query(ctx, "SELECT name, account, region FROM cluster WHERE pruned > ? ORDER BY name, account, region", place)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var c authlog.Cluster
 		err := rows.Scan(&c.Name, &c.Account, &c.Region)
@@ -128,7 +128,7 @@ func (s *SQLite) changes(ctx context.Context, after int64, limit int) (found []a
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.r.QueryContext(ctx, "SELECT n, kind, document FROM change WHERE n > ? AND n <= ? ORDER BY n LIMIT ?", args...)
+	rows, err := s.query(ctx, "SELECT n, kind, document FROM change WHERE n > ? AND n <= ? ORDER BY n LIMIT ?", args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		c := authlog.Change{Diagnosis: &authlog.Diagnosis{}}
 		var document sql.RawBytes

@@ -39,7 +39,7 @@ func (s *SQLite) Clusters(ctx context.Context, now time.Time) ([]authlog.Cluster
 	whole := hourOf(since.Time().UnixMilli() + time.Hour.Milliseconds() - 1)
 	cut := firstID(time.UnixMilli(whole * time.Hour.Milliseconds()))
 	var found []authlog.ClusterSummary
-	rows, err := s.r.QueryContext(ctx, clustersQuery, since.Time().UnixMilli(), since[:], whole, cut[:])
+	rows, err := s.query(ctx, clustersQuery, since.Time().UnixMilli(), since[:], whole, cut[:])
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var c authlog.ClusterSummary
 		var event, denial int64

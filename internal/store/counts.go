@@ -161,7 +161,7 @@ func (c *counting) lookUp(ctx context.Context, totals map[subjectKey]int64) (kin
 
 func (s *SQLite) clustersByID(ctx context.Context) (map[int64]authlog.Cluster, error) {
 	found := map[int64]authlog.Cluster{}
-	rows, err := s.r.QueryContext(ctx, "SELECT id, name, account, region FROM cluster")
+	rows, err := s.query(ctx, "SELECT id, name, account, region FROM cluster")
 	return found, each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		var c authlog.Cluster

@@ -113,7 +113,7 @@ func diagnosesQuery(f authlog.DiagnosisFilter, where string) (query string, args
 }
 
 func (s *SQLite) diagnoses(ctx context.Context, query string, args ...any) (found []authlog.Diagnosis, err error) {
-	rows, err := s.r.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var document sql.RawBytes
 		var d authlog.Diagnosis

@@ -40,7 +40,7 @@ func (s *SQLite) GrantSpans(ctx context.Context, cluster authlog.Cluster, since,
 		return nil, err
 	}
 	var found []authlog.GrantSpan
-	rows, err := s.r.QueryContext(ctx, grantSpansQuery, id, hourOf(since.UnixMilli()), hourOf(fine.UnixMilli()))
+	rows, err := s.query(ctx, grantSpansQuery, id, hourOf(since.UnixMilli()), hourOf(fine.UnixMilli()))
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var g authlog.GrantSpan
 		var first, last int64
@@ -65,7 +65,7 @@ func (s *SQLite) DenialSpans(ctx context.Context, cluster authlog.Cluster, from,
 		return nil, err
 	}
 	var found []authlog.DenialSpan
-	rows, err := s.r.QueryContext(ctx, `
+	rows, err := s.query(ctx, `
 		SELECT ifnull(arn.text, ''), ifnull(account.text, ''), reason.text, h.n, h.first, h.last
 		FROM (
 			SELECT principal, reason, sum(n) AS n, min(first) AS first, max(last) AS last
@@ -101,7 +101,7 @@ func (s *SQLite) Markers(ctx context.Context, cluster authlog.Cluster, since tim
 	}
 	var found []authlog.Marker
 	from := firstID(since)
-	rows, err := s.r.QueryContext(ctx, `SELECT m.id, code.text, stream.text, m.msg, m.raw FROM marker m
+	rows, err := s.query(ctx, `SELECT m.id, code.text, stream.text, m.msg, m.raw FROM marker m
 		JOIN word code ON code.id = m.code JOIN word stream ON stream.id = m.stream
 		WHERE m.cluster = ? AND m.id >= ? ORDER BY m.id DESC LIMIT ?`, id, from[:], limit)
 	err = each(rows, err, func(rows *sql.Rows) error {
@@ -130,7 +130,7 @@ func (s *SQLite) Samples(ctx context.Context, cluster authlog.Cluster, code stri
 		return nil, err
 	}
 	var found []authlog.Sample
-	rows, err := s.r.QueryContext(ctx, `SELECT m.id, stream.text, m.raw FROM sample m
+	rows, err := s.query(ctx, `SELECT m.id, stream.text, m.raw FROM sample m
 		JOIN word code ON code.id = m.code JOIN word stream ON stream.id = m.stream
 		WHERE m.cluster = ? AND code.text = ? ORDER BY m.id DESC LIMIT ?`, id, code, limit)
 	err = each(rows, err, func(rows *sql.Rows) error {

@@ -44,7 +44,7 @@ func (s *SQLite) principalPage(ctx context.Context, f authlog.PrincipalFilter) (
 	}
 	where, having, args := principalsWhere(f)
 	where, args = inClusters+" AND "+where, append(clusters, args...)
-	rows, err := s.r.QueryContext(ctx, `
+	rows, err := s.query(ctx, `
 		SELECT s.cluster, s.principal, c.name, c.account, c.region, arn.text, count(*),
 			min(s.first) FILTER (WHERE s.granted), max(s.last) FILTER (WHERE s.granted), ifnull(sum(s.n) FILTER (WHERE s.granted), 0),
 			min(s.first) FILTER (WHERE NOT s.granted), max(s.last) FILTER (WHERE NOT s.granted),
@@ -96,7 +96,7 @@ func pageOf(keys []principalKey) (with string, args []any) {
 // principal itself.
 func (s *SQLite) addIdentities(ctx context.Context, found []authlog.PrincipalSummary, keys []principalKey) error {
 	with, args := pageOf(keys)
-	rows, err := s.r.QueryContext(ctx, with+`
+	rows, err := s.query(ctx, with+`
 		SELECT s.i, ifnull(kind.text, ''), ifnull(account.text, ''), s.benign, s.granted,
 			ifnull(user_id.text, ''), ifnull(session.text, ''), s.n, s.first, s.last
 		FROM (
@@ -128,7 +128,7 @@ func (s *SQLite) addIdentities(ctx context.Context, found []authlog.PrincipalSum
 
 func (s *SQLite) addReasons(ctx context.Context, found []authlog.PrincipalSummary, keys []principalKey) error {
 	with, args := pageOf(keys)
-	rows, err := s.r.QueryContext(ctx, with+`
+	rows, err := s.query(ctx, with+`
 		SELECT page.i, reason.text, d.last
 		FROM page CROSS JOIN denied d ON d.cluster = page.cluster AND d.principal = page.principal
 			JOIN word reason ON reason.id = d.reason

@@ -73,7 +73,7 @@ func (s *SQLite) denials(ctx context.Context, query string, args []any) (found [
 
 // eachDenial calls yield with each denial and its place in the order of saving.
 func (s *SQLite) eachDenial(ctx context.Context, query string, args []any, yield func(place int64, d *authlog.Denial)) error {
-	rows, err := s.r.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var d authlog.Denial
 		var p authlog.Principal

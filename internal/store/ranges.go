@@ -76,7 +76,7 @@ func (s *SQLite) choose(ctx context.Context, f authlog.DenialFilter) (c choice, 
 // denied, so that each range holds nothing but what was asked for.
 func (s *SQLite) principalRanges(ctx context.Context, c choice) (found []scan, err error) {
 	where, args := c.where()
-	rows, err := s.r.QueryContext(ctx, "SELECT cluster, reason FROM denied WHERE "+where, args...)
+	rows, err := s.query(ctx, "SELECT cluster, reason FROM denied WHERE "+where, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var cluster, reason int64
 		err := rows.Scan(&cluster, &reason)
@@ -118,7 +118,7 @@ func (s *SQLite) wordIDs(ctx context.Context, texts []string) ([]int64, error) {
 }
 
 func (s *SQLite) ids(ctx context.Context, query string, args []any) (ids []int64, err error) {
-	rows, err := s.r.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)

@@ -17,7 +17,7 @@ func (s *SQLite) Cursors(ctx context.Context, clusters []authlog.Cluster) ([]aut
 		asked[c] = true
 	}
 	var found []authlog.Cursor
-	rows, err := s.r.QueryContext(ctx, `SELECT c.name, c.account, c.region, k.lane, k.created, k.start, k."end",
+	rows, err := s.query(ctx, `SELECT c.name, c.account, c.region, k.lane, k.created, k.start, k."end",
 		k.watermark, k.through, k.streams FROM cursor k JOIN cluster c ON c.id = k.cluster ORDER BY k.cluster, k.lane`)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		c, err := scanCursor(rows)
@@ -49,7 +49,7 @@ func scanCursor(rows *sql.Rows) (c authlog.Cursor, err error) {
 // order. Minutes without any are left out.
 func (s *SQLite) Seen(ctx context.Context, cluster authlog.Cluster, fromMinute, toMinute int64) ([]authlog.Seen, error) {
 	var found []authlog.Seen
-	rows, err := s.r.QueryContext(ctx, `SELECT s.minute, s.keys FROM cluster c JOIN seen s ON s.cluster = c.id
+	rows, err := s.query(ctx, `SELECT s.minute, s.keys FROM cluster c JOIN seen s ON s.cluster = c.id
 		WHERE c.name = ? AND c.account = ? AND c.region = ? AND s.minute BETWEEN ? AND ? ORDER BY s.minute`,
 		cluster.Name, cluster.Account, cluster.Region, fromMinute, toMinute)
 	err = each(rows, err, func(rows *sql.Rows) error {

@@ -38,7 +38,7 @@ func (s *SQLite) clusterIDs(ctx context.Context, name, account, region string, s
 	if where != "" {
 		query += " WHERE " + where
 	}
-	rows, err := s.r.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var id int64
 		var c authlog.Cluster

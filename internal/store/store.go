@@ -26,6 +26,8 @@ type SQLite struct {
 	r    *sql.DB // read-only ones
 	in   inserts
 
+	prepared preparer // for r
+
 	mu    sync.Mutex // held by whoever writes
 	words words      // guarded by mu
 }
@@ -87,7 +89,7 @@ func (s *SQLite) Ping(ctx context.Context) error {
 func (s *SQLite) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
+	errs := s.prepared.close()
 	// The writer goes last: the last connection merges the log into the file.
 	for _, db := range []*sql.DB{s.r, s.w} {
 		if db != nil {
