@@ -16,18 +16,24 @@ import (
 const maxRanges = 64
 
 const selectDenials = `
-SELECT d.n, d.id, c.name, c.account, c.region, reason.text, stream.text, sts.text, d.principal IS NOT NULL,
-	ifnull(arn.text, ''), ifnull(kind.text, ''), ifnull(account.text, ''), d.benign,
+SELECT d.n, d.id, c.name, c.account, c.region, d.reason, d.stream, d.sts_endpoint,
+	ifnull(d.principal, 0), ifnull(d.kind, 0), ifnull(d.account, 0), d.benign,
 	d.session, d.user_id, d.access_key_id, d.client, d.error, d.raw
 FROM page JOIN denial d ON d.n = page.n
 	JOIN cluster c ON c.id = d.cluster
-	JOIN word reason ON reason.id = d.reason
-	JOIN word stream ON stream.id = d.stream
-	JOIN word sts ON sts.id = d.sts_endpoint
-	LEFT JOIN word arn ON arn.id = d.principal
-	LEFT JOIN word kind ON kind.id = d.kind
-	LEFT JOIN word account ON account.id = d.account
 ORDER BY page.`
+
+// A denialRow is a denial whose words are still to be spelled.
+type denialRow struct {
+	place                                        int64
+	reason, stream, endpoint, arn, kind, account int64
+	denial                                       authlog.Denial
+	principal                                    authlog.Principal
+}
+
+func (r *denialRow) words() []int64 {
+	return []int64{r.reason, r.stream, r.endpoint, r.arn, r.kind, r.account}
+}
 
 // Denials returns the first f.Limit denials that f chooses, in descending order
 // of their IDs, or ascending if f says so. Following pages, asked for with the
@@ -73,26 +79,43 @@ func (s *SQLite) denials(ctx context.Context, query string, args []any) (found [
 
 // eachDenial calls yield with each denial and its place in the order of saving.
 func (s *SQLite) eachDenial(ctx context.Context, query string, args []any, yield func(place int64, d *authlog.Denial)) error {
+	var found []*denialRow
+	var words []int64
 	rows, err := s.query(ctx, query, args...)
-	return each(rows, err, func(rows *sql.Rows) error {
-		var d authlog.Denial
-		var p authlog.Principal
+	err = each(rows, err, func(rows *sql.Rows) error {
+		r := &denialRow{}
+		d, p := &r.denial, &r.principal
 		var id, raw sql.RawBytes
-		var place int64
-		var named bool
-		err := rows.Scan(&place, &id, &d.Cluster.Name, &d.Cluster.Account, &d.Cluster.Region, &d.Reason, &d.Stream, &d.STSEndpoint,
-			&named, &p.ARN, &p.Kind, &p.Account, &p.Benign, &p.Session, &p.UserID, &p.AccessKeyID, &d.Client, &d.Error, &raw)
+		err := rows.Scan(&r.place, &id, &d.Cluster.Name, &d.Cluster.Account, &d.Cluster.Region, &r.reason, &r.stream, &r.endpoint,
+			&r.arn, &r.kind, &r.account, &p.Benign, &p.Session, &p.UserID, &p.AccessKeyID, &d.Client, &d.Error, &raw)
 		if err != nil {
 			return err
 		}
 		d.ID, d.Raw = authlog.ID(id), string(raw)
 		d.Time = d.ID.Time()
-		if named {
-			d.Principal = &p
-		}
-		yield(place, &d)
+		found, words = append(found, r), append(words, r.words()...)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	text, err := s.speller.spell(ctx, s, words)
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		d, p := &r.denial, &r.principal
+		d.Reason, d.Stream, d.STSEndpoint = text[r.reason], text[r.stream], text[r.endpoint]
+		if d.Reason == "" {
+			continue // it was pruned a moment ago, and its words after it
+		}
+		if r.arn != 0 {
+			p.ARN, p.Kind, p.Account = text[r.arn], authlog.PrincipalKind(text[r.kind]), text[r.account]
+			d.Principal = p
+		}
+		yield(r.place, d)
+	}
+	return nil
 }
 
 // A scan is one range of one index, in the order of the IDs.

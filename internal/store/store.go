@@ -27,6 +27,7 @@ type SQLite struct {
 	in   inserts
 
 	prepared preparer // for r
+	speller  speller
 
 	mu    sync.Mutex // held by whoever writes
 	words words      // guarded by mu
