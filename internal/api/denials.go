@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	defaultLimit = 100
+	defaultLimit = 50
 	maxLimit     = 1000
 
 	// A matcher that the store cannot look up is tried on one denial after the

@@ -84,7 +84,7 @@ func TestParametersChooseDenials(t *testing.T) {
 			t.Errorf("%s: %d %s", c.query, r.status, r.body)
 			continue
 		}
-		c.want.Cluster, c.want.Limit = "prod", 101 // one more than shown, to know whether there is a next page
+		c.want.Cluster, c.want.Limit = "prod", 51 // one more than shown, to know whether there is a next page
 		if diff := cmp.Diff([]authlog.DenialFilter{c.want}, f.asked); diff != "" {
 			t.Errorf("%s: %s", c.query, diff)
 		}
@@ -93,7 +93,7 @@ func TestParametersChooseDenials(t *testing.T) {
 
 func TestLimitBoundsThePage(t *testing.T) {
 	s := serveFake(t, &fake{denials: denialsBefore(prod, now, 1500)})
-	for query, want := range map[string]int{"": 100, "limit=1": 1, "limit=1000": 1000} {
+	for query, want := range map[string]int{"": 50, "limit=1": 1, "limit=1000": 1000} {
 		doc := decode[denialPage](t, s.get(t, "/clusters/prod/denials?"+query), http.StatusOK)
 		if len(doc.Denials) != want || doc.Next == "" {
 			t.Errorf("%s: %d denials, next %q", query, len(doc.Denials), doc.Next)

@@ -146,7 +146,11 @@ func (q query) counts(cluster string, by []string, now time.Time) (f authlog.Cou
 	if f.Step, err = q.step(); err != nil {
 		return f, false, err
 	}
-	return f, sel.none, bounded(&f)
+	cause := "by"
+	if sel.who && !slices.Contains(by, "principal") && !slices.Contains(by, "kind") {
+		cause = "filter"
+	}
+	return f, sel.none, bounded(&f, cause)
 }
 
 // step is zero where no series over time is asked for.
@@ -160,10 +164,11 @@ func (q query) step() (time.Duration, error) {
 	return max(d, time.Second).Truncate(time.Second), err
 }
 
-// bounded refuses what would be too much to answer.
-func bounded(f *authlog.CountFilter) error {
+// bounded refuses what would be too much to answer. cause is the parameter by
+// which principals are told apart.
+func bounded(f *authlog.CountFilter, cause string) error {
 	if span := f.End.Sub(f.Start); f.Principals && f.Cluster == "" && f.Principal == "" && span > maxWhoSpan {
-		return refuseParameter("by", "(or filter) tells principals of all clusters apart, which reaches over 31 days at most, not %s; choose a cluster, a principal or a shorter time",
+		return refuseParameter(cause, "tells principals of all clusters apart, which reaches over 31 days at most, not %s; choose a cluster, a principal or a shorter time",
 			span.Round(time.Hour))
 	}
 	steps, series := f.Steps(), f.Top+1

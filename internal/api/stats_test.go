@@ -176,7 +176,7 @@ func TestStatsRefusals(t *testing.T) {
 		"step=1s&since=2h":                    "step",
 		"step=1m&since=7d&limit=10":           "step",
 		"by=principal&since=32d":              "by",
-		"since=60d&filter=kind%3D%22role%22":  "by",
+		"since=60d&filter=kind%3D%22role%22":  "filter",
 		"fields=reason":                       "fields",
 		"filter=session%3D%22x%22":            "filter",
 		"next=x":                              "next",
