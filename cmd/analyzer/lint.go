@@ -33,7 +33,7 @@ type lintAWSAuthCmd struct {
 	Region    string `help:"Region of the cluster." placeholder:"REGION"`
 	Partition string `help:"Partition of the cluster, e.g. aws-cn." placeholder:"NAME"`
 
-	WouldLockOut bool   `name:"would-lock-out" help:"Name the principals that got in to the cluster within 24 hours and that the file would deny. Who got in is asked of --server, else of the database."`
+	WouldLockOut bool   `name:"would-lock-out" help:"Name the principals that got in to the cluster within 24 hours and that the file would deny. Who got in is asked of --server, which also knows whom an access entry lets in; else of the database."`
 	Server       string `help:"A running daemon." placeholder:"URL"`
 	TokenFile    string `name:"token-file" help:"File that holds a bearer token for it." env:"EKS_AUTHLOG_TOKEN_FILE" placeholder:"FILE"`
 	CAFile       string `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`

@@ -18,10 +18,6 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
 
-// lockOutFor is how long ago a principal may have got in to be one that a file
-// would lock out.
-const lockOutFor = 24 * time.Hour
-
 // ofCluster reads the aws-auth of the cluster by that name, as the credentials
 // of the sources see it.
 func (c *lintAWSAuthCmd) ofCluster(ctx context.Context, r *run, granted []string) (*awsauth.Report, error) {
@@ -31,16 +27,25 @@ func (c *lintAWSAuthCmd) ofCluster(ctx context.Context, r *run, granted []string
 	}
 	f := &fleet{cfg: cfg, meter: metrics.NewReader(metrics.NewRegistry("", "")), log: r.log}
 	var faults []error
+	var found *awsauth.Report
+	looked := map[authlog.Shard]bool{}
 	for i := range cfg.Sources {
 		readers, err := f.readers(ctx, &cfg.Sources[i])
 		faults = append(faults, err)
 		for _, rd := range readers {
-			report, err := c.inShard(ctx, f, rd, granted)
-			if report != nil {
-				return report, nil
-			}
+			report, err := c.inShard(ctx, f, rd, looked, granted)
 			faults = append(faults, err)
+			switch {
+			case report == nil:
+			case found != nil:
+				return nil, c.ambiguous()
+			default:
+				found = report
+			}
 		}
+	}
+	if found != nil {
+		return found, nil
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -48,16 +53,21 @@ func (c *lintAWSAuthCmd) ofCluster(ctx context.Context, r *run, granted []string
 	return nil, fmt.Errorf("EKS has no cluster %q in any account and region that is read", c.Cluster)
 }
 
-// inShard is ofCluster in one account and region. Both are nil where it is not
-// there.
-func (c *lintAWSAuthCmd) inShard(ctx context.Context, f *fleet, rd *reader, granted []string) (*awsauth.Report, error) {
+func (c *lintAWSAuthCmd) ambiguous() error {
+	return fmt.Errorf("several clusters are named %q: say which by --account and --region", c.Cluster)
+}
+
+// inShard is ofCluster in one account and region, unless that was looked at
+// before. Both are nil where it is not there.
+func (c *lintAWSAuthCmd) inShard(ctx context.Context, f *fleet, rd *reader, looked map[authlog.Shard]bool, granted []string) (*awsauth.Report, error) {
 	shard, err := rd.Shard(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", rd.name, err)
 	}
-	if c.Account != "" && c.Account != shard.Account || c.Region != "" && c.Region != shard.Region {
+	if looked[shard] || c.Account != "" && c.Account != shard.Account || c.Region != "" && c.Region != shard.Region {
 		return nil, nil //nolint:nilnil // not here
 	}
+	looked[shard] = true
 	cfg := accessConfig(&f.cfg.Access, rd, shard)
 	cfg.Kubernetes, cfg.IAM = true, false
 	reader := access.New(cfg, f.log)
@@ -99,7 +109,12 @@ func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	limit, since := 500, time.Now().Add(-lockOutFor)
+	// Its access refuses to choose among clusters of the same name.
+	known, err := c.accessOnServer(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	limit, since := 500, time.Now().Add(-api.GrantedFor)
 	params := client.ListPrincipalsParams{Account: given(c.Account), Region: given(c.Region), Limit: &limit}
 	var arns []string
 	for {
@@ -116,9 +131,25 @@ func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string,
 			}
 		}
 		if params.Next = res.JSON200.Next; params.Next == nil || *params.Next == "" {
-			return arns, nil
+			return known.WithoutEntry(arns), nil
 		}
 	}
+}
+
+// accessOnServer is what the daemon knows of the cluster's access entries.
+func (c *lintAWSAuthCmd) accessOnServer(ctx context.Context, ask *asker) (*authlog.Access, error) {
+	res, err := ask.api.GetAccessWithResponse(ctx, c.Cluster, &client.GetAccessParams{Account: given(c.Account), Region: given(c.Region)})
+	if err != nil {
+		return nil, ask.unreachable(err)
+	}
+	if err := ask.refused(res.HTTPResponse, res.ApplicationProblemJSONDefault, res.JSON200 != nil); err != nil {
+		return nil, err
+	}
+	known := &authlog.Access{}
+	for _, e := range res.JSON200.Entries {
+		known.Entries = append(known.Entries, authlog.AccessEntry{ARN: e.ARN})
+	}
+	return known, nil
 }
 
 func (c *lintAWSAuthCmd) grantedInStore(ctx context.Context, r *run) (arns []string, err error) {
@@ -146,10 +177,10 @@ func (c *lintAWSAuthCmd) grantedInStore(ctx context.Context, r *run) (arns []str
 			continue
 		}
 		if found {
-			return nil, fmt.Errorf("several clusters are named %q: say which by --account and --region", c.Cluster)
+			return nil, c.ambiguous()
 		}
 		found = true
-		if arns, err = api.GrantedSince(ctx, st, in, now.Add(-lockOutFor)); err != nil {
+		if arns, err = api.GrantedSince(ctx, st, in, now.Add(-api.GrantedFor)); err != nil {
 			return nil, err
 		}
 	}

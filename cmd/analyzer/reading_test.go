@@ -76,6 +76,11 @@ func TestPlanAndQueryReadOnly(t *testing.T) {
 	if status != 0 || strings.Count(said, `| filter @logStream in ["authenticator-`) != 2 || strings.Contains(said, "@logStream like") {
 		t.Errorf("query: status %d:\n%s", status, said)
 	}
+	status, said = runChild(t, aws, "query", "prod", "--for=creator", "--config.file", cfg)
+	if status != 0 || strings.Count(said, `fields @timestamp, @message, @logStream | filter @logStream in ["authenticator-`) != 2 ||
+		strings.Count(said, ` | filter @message like "username=kubernetes-admin" | sort @timestamp desc`) != 2 {
+		t.Errorf("query for the creator: status %d:\n%s", status, said)
+	}
 	status, said = runChild(t, aws, "query", "nowhere", "--config.file", cfg)
 	if status != 1 || !strings.Contains(said, `no log group of a cluster "nowhere"`) {
 		t.Errorf("query of an unknown cluster: status %d: %s", status, said)

@@ -7,16 +7,6 @@ import (
 	"unicode"
 )
 
-// canonical is an IAM ARN as the authenticator prints it: a role without its
-// path, all other as it is.
-func canonical(arn string) string {
-	prefix, resource, ok := cutResource(arn)
-	if !ok || !strings.HasPrefix(resource, "role/") {
-		return arn
-	}
-	return prefix + "role/" + resource[strings.LastIndexByte(resource, '/')+1:]
-}
-
 // cutResource parts what stands behind the account from what stands before.
 func cutResource(arn string) (prefix, resource string, ok bool) {
 	parts := strings.SplitN(arn, ":", 6)

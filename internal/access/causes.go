@@ -124,14 +124,14 @@ func (q *question) entries() {
 	}
 	for i := range q.a.Entries {
 		e := &q.a.Entries[i]
-		if strings.EqualFold(canonical(e.ARN), q.p.ARN) {
+		if strings.EqualFold(authlog.CanonicalARN(e.ARN), q.p.ARN) {
 			q.entry(e)
 			return
 		}
 	}
 	for i := range q.a.Entries {
 		e := &q.a.Entries[i]
-		have := canonical(e.ARN)
+		have := authlog.CanonicalARN(e.ARN)
 		code, message, from, to := awsauth.Near(have, q.p.ARN)
 		if code == "" {
 			continue

@@ -118,7 +118,7 @@ func (s *authSnapshot) show(a *authlog.Access) *authlog.AWSAuth {
 	}
 	entries := map[string]bool{}
 	for _, e := range a.Entries {
-		entries[strings.ToLower(canonical(e.ARN))] = true
+		entries[strings.ToLower(authlog.CanonicalARN(e.ARN))] = true
 	}
 	item := func(arn, username string, groups []string) authlog.AWSAuthItem {
 		it := authlog.AWSAuthItem{ARN: printable(arn), Username: printable(username), Groups: []string{}, Overridden: entries[strings.ToLower(arn)]}
@@ -224,7 +224,7 @@ func (r *Reader) goneRoles(ctx context.Context, a *authlog.Access) []authlog.Acc
 		out = append(out, f)
 	}
 	for _, e := range a.Entries {
-		check(canonical(e.ARN), "access entry "+e.ARN)
+		check(authlog.CanonicalARN(e.ARN), "access entry "+e.ARN)
 	}
 	if a.AWSAuth != nil && !a.AWSAuth.Ignored {
 		for i, it := range a.AWSAuth.Roles {
@@ -242,11 +242,11 @@ func rotated(arn, account string, roles []person) (code, now string) {
 		return "", ""
 	}
 	for _, p := range roles {
-		if strings.EqualFold(canonical(p.arn), arn) {
+		if strings.EqualFold(authlog.CanonicalARN(p.arn), arn) {
 			return "", ""
 		}
-		if permissionSet(canonical(p.arn)) == set {
-			now = canonical(p.arn)
+		if permissionSet(authlog.CanonicalARN(p.arn)) == set {
+			now = authlog.CanonicalARN(p.arn)
 		}
 	}
 	return awsauth.CodeSSORotated, now

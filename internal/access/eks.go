@@ -241,7 +241,7 @@ func (rd *reading) creator(ctx context.Context) {
 			a.Creator = authlog.Creator{}
 			return
 		}
-		a.Creator = authlog.Creator{ARN: canonical(e.ARN), Source: "access entry made with the cluster"}
+		a.Creator = authlog.Creator{ARN: authlog.CanonicalARN(e.ARN), Source: "access entry made with the cluster"}
 	}
 	if a.Creator.ARN == "" || !rd.r.cfg.IAM {
 		return

@@ -71,7 +71,7 @@ func (p *people) find(ctx context.Context, arn string) (person, error) {
 	}
 	who.at = time.Now()
 	// A role or user of the same name that has another path is another one.
-	if who.exists == authlog.Yes && !strings.EqualFold(canonical(who.arn), arn) {
+	if who.exists == authlog.Yes && !strings.EqualFold(authlog.CanonicalARN(who.arn), arn) {
 		who = person{exists: authlog.No, at: who.at}
 	}
 	p.known[arn] = who

@@ -163,9 +163,9 @@ func (s status) err(action string) error {
 // watchFor is how long one watch lasts before it is opened anew.
 const watchFor = 5 * time.Minute
 
-// watch calls open once the API server has taken the request, and seen for each change of aws-auth after a resource version, with
-// nil when it was deleted, until the API server ends the watch (nil), it fails,
-// or ctx is done.
+// watch calls open once the API server has taken the request, and seen for each
+// change of aws-auth after a resource version, with nil when it was deleted,
+// until the API server ends the watch (nil), it fails, or ctx is done.
 func (k *kube) watch(ctx context.Context, version string, open func(), seen func(*configMap)) error {
 	ctx, cancel := context.WithTimeout(ctx, watchFor+callTimeout)
 	defer cancel()

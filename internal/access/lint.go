@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 
 // Lint reads the aws-auth of a cluster and says what is wrong with it, knowing
 // the cluster's mode, account and partition; granted are canonical ARNs that
-// got in lately. An aws-auth that is not there is authlog.ErrNotFound; one that
-// may not be read an *authlog.AccessError.
+// got in lately, of whom those with an access entry do not need aws-auth. An
+// aws-auth that is not there is authlog.ErrNotFound; one that may not be read an
+// *authlog.AccessError.
 func (r *Reader) Lint(ctx context.Context, name string, granted []string) (*awsauth.Report, error) {
 	a, err := r.Access(ctx, name)
 	if err != nil {
@@ -25,12 +27,17 @@ func (r *Reader) Lint(ctx context.Context, name string, granted []string) (*awsa
 		return nil, fmt.Errorf("aws-auth of %s: %w", name, authlog.ErrNotFound)
 	case s.known:
 		o := Options(a)
-		o.File, o.Granted = name+"/aws-auth", granted
+		o.File, o.Granted = name+"/aws-auth", a.WithoutEntry(granted)
 		return awsauth.LintData(s.data, o), nil
 	case s.err != nil:
 		return nil, fmt.Errorf("read aws-auth of %s: %w", name, s.err)
 	}
-	return nil, fmt.Errorf("read aws-auth of %s: %w", name, errors.New("no way to its API server is configured, or its endpoint is not known"))
+	for _, m := range a.Missing {
+		if m.Action == actionDescribeCluster {
+			return nil, fmt.Errorf("read aws-auth of %s: %w", name, &authlog.AccessError{Action: m.Action, Resource: m.Resource, Err: errors.New(m.Detail)})
+		}
+	}
+	return nil, fmt.Errorf("read aws-auth of %s: the way to its API server is not known: %s", name, cmp.Or(strings.Join(a.Problems, "; "), "EKS names no endpoint"))
 }
 
 // Options is what the linter should know of a cluster when it checks a file

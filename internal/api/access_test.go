@@ -208,11 +208,12 @@ func TestLintNamesWhomTheFileWouldLockOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serveWith(t, api.Config{Store: st, Health: &fake{}, Access: known{Mode: authlog.ModeConfigMap}})
+	type lockedOut struct {
+		Principal string
+		Nearest   *struct{ Code string }
+	}
 	type report struct {
-		LockedOut []struct {
-			Principal string
-			Nearest   *struct{ Code string }
-		} `json:"locked_out"`
+		LockedOut []lockedOut `json:"locked_out"`
 	}
 	got := decode[report](t, s.lint(t, "?cluster=prod&would_lock_out=true", "", roleWithPath), http.StatusOK)
 	var out []string
@@ -224,6 +225,13 @@ func TestLintNamesWhomTheFileWouldLockOut(t *testing.T) {
 	}
 	if len(out) != 602 || !slices.Contains(out, role+"deploy") || !slices.Contains(out, role+"recent") || slices.Contains(out, role+"old") || slices.Contains(out, role+"aws") {
 		t.Errorf("%d: %v", len(out), out[:min(len(out), 5)])
+	}
+	// An access entry lets in without aws-auth.
+	entries := board{prod: {Mode: authlog.ModeBoth, Entries: []authlog.AccessEntry{{ARN: role + "path/Deploy"}}}}
+	s = serveWith(t, api.Config{Store: st, Health: &fake{}, Access: entries})
+	got = decode[report](t, s.lint(t, "?cluster=prod&would_lock_out=true", "", roleWithPath), http.StatusOK)
+	if len(got.LockedOut) != 601 || slices.ContainsFunc(got.LockedOut, func(l lockedOut) bool { return l.Principal == role+"deploy" }) {
+		t.Errorf("with an access entry: %d", len(got.LockedOut))
 	}
 	// A cluster of mode API does not look at the file: it locks nobody out.
 	s = serveWith(t, api.Config{Store: st, Health: &fake{}, Access: known{Mode: authlog.ModeAPI}})

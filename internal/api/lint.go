@@ -19,8 +19,8 @@ type AWSAuthFile struct {
 	Mode    authlog.AuthMode
 	Account string // of the cluster
 	Region  string // of the cluster
-	// Granted are canonical ARNs that got in lately: those whom the file would
-	// deny are named.
+	// Granted are canonical ARNs that got in lately, and not by an access entry:
+	// those whom the file would deny are named.
 	Granted []string
 }
 
@@ -107,14 +107,17 @@ func (cfg *Config) fileFor(r *http.Request, q query) (f AWSAuthFile, err error) 
 		f.Mode = cfg.facts(c.Cluster).Mode
 	}
 	if lockOut {
-		f.Granted, err = GrantedSince(r.Context(), cfg.Store, c.Cluster, cfg.Now().Add(-grantedFor))
+		f.Granted, err = GrantedSince(r.Context(), cfg.Store, c.Cluster, cfg.Now().Add(-GrantedFor))
+		if cfg.Access != nil {
+			f.Granted = cfg.Access.Access(c.Cluster).WithoutEntry(f.Granted)
+		}
 	}
 	return f, err
 }
 
-// grantedFor is how long ago a principal may have got in to be one that a file
+// GrantedFor is how long ago a principal may have got in to be one that a file
 // would lock out.
-const grantedFor = 24 * time.Hour
+const GrantedFor = 24 * time.Hour
 
 // Principals is what GrantedSince asks of a store; see Store.
 type Principals interface {

@@ -1,6 +1,7 @@
 package authlog
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,6 +67,29 @@ type AccessEntry struct {
 	Policies []AccessPolicy `json:"policies,omitempty"`
 	Created  time.Time      `json:"created,omitzero"`
 	Modified time.Time      `json:"modified,omitzero"`
+}
+
+// CanonicalARN is an IAM ARN as the authenticator prints it: a role without its
+// path, all other as it is.
+func CanonicalARN(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || !strings.HasPrefix(parts[5], "role/") {
+		return arn
+	}
+	return strings.TrimSuffix(arn, parts[5]) + "role/" + parts[5][strings.LastIndexByte(parts[5], '/')+1:]
+}
+
+// WithoutEntry gives those of the canonical ARNs that no access entry is of:
+// whom aws-auth alone can let in. Of nil, which knows no entries, it gives all.
+func (a *Access) WithoutEntry(arns []string) []string {
+	if a == nil || len(a.Entries) == 0 {
+		return arns
+	}
+	entries := map[string]bool{}
+	for i := range a.Entries {
+		entries[strings.ToLower(CanonicalARN(a.Entries[i].ARN))] = true
+	}
+	return slices.DeleteFunc(slices.Clone(arns), func(arn string) bool { return entries[strings.ToLower(arn)] })
 }
 
 // An AccessPolicy is an EKS access policy of an access entry.

@@ -2477,7 +2477,7 @@ type ClientInterface interface {
 	// 262144 bytes. It is read as the authenticator reads it. Nothing of it is
 	// stored. With `cluster` it is checked for that cluster; `would_lock_out`
 	// then names the principals that got in within 24 hours and that the file
-	// would deny. Accept chooses between JSON, plain text and SARIF.
+	// would deny; those with an access entry do not need it. Accept chooses between JSON, plain text and SARIF.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2947,7 +2947,7 @@ func (c *Client) ExplainWithTextBody(ctx context.Context, params *ExplainParams,
 // 262144 bytes. It is read as the authenticator reads it. Nothing of it is
 // stored. With `cluster` it is checked for that cluster; `would_lock_out`
 // then names the principals that got in within 24 hours and that the file
-// would deny. Accept chooses between JSON, plain text and SARIF.
+// would deny; those with an access entry do not need it. Accept chooses between JSON, plain text and SARIF.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5527,7 +5527,7 @@ type ClientWithResponsesInterface interface {
 	// 262144 bytes. It is read as the authenticator reads it. Nothing of it is
 	// stored. With `cluster` it is checked for that cluster; `would_lock_out`
 	// then names the principals that got in within 24 hours and that the file
-	// would deny. Accept chooses between JSON, plain text and SARIF.
+	// would deny; those with an access entry do not need it. Accept chooses between JSON, plain text and SARIF.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6692,7 +6692,7 @@ func (c *ClientWithResponses) ExplainWithTextBodyWithResponse(ctx context.Contex
 // 262144 bytes. It is read as the authenticator reads it. Nothing of it is
 // stored. With `cluster` it is checked for that cluster; `would_lock_out`
 // then names the principals that got in within 24 hours and that the file
-// would deny. Accept chooses between JSON, plain text and SARIF.
+// would deny; those with an access entry do not need it. Accept chooses between JSON, plain text and SARIF.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //

@@ -1,0 +1,121 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eks-authlog/eks-authlog/internal/awssim"
+)
+
+// lint runs the command as the credentials of the stage see AWS.
+func (s *stage) lint(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	return runChild(t, s.aws, append([]string{"lint", "aws-auth"}, args...)...)
+}
+
+// says runs the command and wants its status and all of the words.
+func (s *stage) says(t *testing.T, what string, status int, words []string, args ...string) {
+	t.Helper()
+	got, said := s.lint(t, args...)
+	if got != status {
+		t.Errorf("%s: status %d, want %d:\n%s", what, got, status, said)
+	}
+	for _, w := range words {
+		if !strings.Contains(said, w) {
+			t.Errorf("%s: no %q in\n%s", what, w, said)
+		}
+	}
+}
+
+func TestLintReadsTheAWSAuthOfACluster(t *testing.T) {
+	s := newStage(t, mapRole(stageIAM+"role/team/x/r1"))
+	s.says(t, "an item with a path", 1, []string{"prod/aws-auth:1:", "[aws_auth_role_path]", "- rolearn: " + stageIAM + "role/r1"}, "--cluster", "prod")
+	s.kube.Set(map[string]string{"mapRoles": mapRole(stageIAM + "role/r1")})
+	s.says(t, "nothing wrong", 0, []string{"prod/aws-auth: nothing wrong (1 roles"}, "--cluster", "prod")
+
+	s.kube.Forbid("get", true)
+	s.says(t, "a reader that RBAC refuses", 1, []string{"no permission for get configmaps/aws-auth"}, "--cluster", "prod")
+	s.kube.Forbid("get", false)
+	fault := s.world.Inject(awssim.Fault{Operation: "DescribeCluster", Fail: awssim.AccessDenied})
+	s.says(t, "a reader that EKS refuses", 1, []string{"no permission for eks:DescribeCluster"}, "--cluster", "prod")
+	fault.Remove()
+
+	s.cluster.AuthenticationMode = "API"
+	s.region.AddCluster(s.cluster)
+	s.says(t, "a cluster that does not read it", 0, []string{"warning: the cluster's authentication mode is API"}, "--cluster", "prod")
+	s.kube.Set(nil)
+	s.says(t, "no aws-auth", 1, []string{"aws-auth of prod: not found"}, "--cluster", "prod")
+	s.says(t, "no such cluster", 1, []string{`EKS has no cluster "nowhere"`}, "--cluster", "nowhere")
+}
+
+func TestLintDoesNotChooseAmongClustersOfOneName(t *testing.T) {
+	s := newStage(t, mapRole(stageIAM+"role/r1"))
+	s.account.Region("us-east-1").AddCluster(s.cluster)
+	// A region that is read twice has one cluster of the name all the same.
+	cfg := configured(t, "1h", "sources: [{regions: [eu-central-1, us-east-1]}, {regions: [eu-central-1], mode: filter-log-events}]")
+	s.says(t, "two of the name", 1, []string{`several clusters are named "prod": say which by --account and --region`}, "--cluster", "prod", "--config.file", cfg)
+	s.says(t, "one of them", 0, []string{"prod/aws-auth: nothing wrong"}, "--cluster", "prod", "--region", "eu-central-1", "--config.file", cfg)
+}
+
+// Of those that got in within a day the file lets r1 in, and an access entry
+// Ops; r2 would be out. r3 got in the day before that, r4 never.
+func TestLintNamesWhomAFileWouldLockOut(t *testing.T) {
+	s := newStage(t, mapRole(stageIAM+"role/r1"))
+	old := addCluster(t, s.region, "old", 27*time.Hour, streamB)[0]
+	grant := func(stream *awssim.Stream, name string, ago time.Duration) {
+		at := time.Now().Add(-ago)
+		stream.Put(awssim.Event{Time: at, Message: fmt.Sprintf(`time=%q level=info msg="access granted" arn="%srole/%s" client="127.0.0.1:1024" groups="[team]" method=POST path=/authenticate uid="aws-iam-authenticator:111122223333:AROA%s" username=dev`,
+			at.UTC().Format(time.RFC3339), stageIAM, name, strings.ToUpper(name))})
+	}
+	for _, name := range []string{"r1", "r2", "Ops"} {
+		grant(s.stream, name, 10*time.Minute)
+	}
+	at := time.Now().Add(-10 * time.Minute)
+	s.stream.Put(awssim.Event{Time: at, Message: deniedLine(4, at)})
+	grant(old, "r2", 23*time.Hour)
+	grant(old, "r3", 25*time.Hour)
+	file := filepath.Join(t.TempDir(), "aws-auth.yaml")
+	if err := os.WriteFile(file, []byte("mapRoles: |\n  - rolearn: "+stageIAM+"role/r1\n    username: dev\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := configured(t, "26h", "access: {interval: 1s, rate: 50}")
+	c := start(t, s.aws, freeAddress(t), "serve", "--config.file", cfg)
+	type list struct{ Principals []struct{ ARN string } }
+	until(t, "all are known", func() bool {
+		prod, _ := see[list](t, c, "/clusters/prod/principals")
+		before, _ := see[list](t, c, "/clusters/old/principals")
+		return len(prod.Principals) == 4 && len(before.Principals) == 2 && len(accessOf(t, c).Entries) == 1
+	})
+	lockedOut := func(what string, want []string, args ...string) {
+		t.Helper()
+		status, said := s.lint(t, append([]string{"--would-lock-out"}, args...)...)
+		var words []string
+		for _, name := range want {
+			words = append(words, "would lock out "+stageIAM+"role/"+name+"\n")
+		}
+		if n := strings.Count(said, "would lock out"); status != 1 || n != len(want) {
+			t.Errorf("%s: status %d, %d of them, want %v:\n%s", what, status, n, want, said)
+		}
+		for _, w := range words {
+			if !strings.Contains(said, w) {
+				t.Errorf("%s: no %q in\n%s", what, w, said)
+			}
+		}
+	}
+	lockedOut("by the daemon", []string{"r2"}, "--cluster", "prod", "--server", c.url, file)
+	lockedOut("by the daemon, within a day", []string{"r2"}, "--cluster", "old", "--server", c.url, file)
+	s.says(t, "a cluster that the daemon does not know", 1, []string{`no cluster named "nowhere"`}, "--would-lock-out", "--cluster", "nowhere", "--server", c.url, file)
+	lockedOut("by the cluster's own aws-auth", []string{"r2"}, "--cluster", "prod", "--server", c.url)
+	if err := c.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+	// The database does not know access entries; EKS does.
+	lockedOut("by the database", []string{"r2", "Ops"}, "--cluster", "prod", "--config.file", cfg, file)
+	lockedOut("by the database, within a day", []string{"r2"}, "--cluster", "old", "--config.file", cfg, file)
+	lockedOut("by the database and the cluster", []string{"r2"}, "--cluster", "prod", "--config.file", cfg)
+}
