@@ -256,3 +256,39 @@ func TestNoGrantForUntrustedAccounts(t *testing.T) {
 		t.Fatal("no incident has an untrusted account")
 	}
 }
+
+// TestGrantsWarnWhereTheAccountMayBeAnyones replays the incidents as of a cluster
+// whose account is not known, so that nobody can tell whose principals are
+// strangers: each remedy that lets one in says so first.
+func TestGrantsWarnWhereTheAccountMayBeAnyones(t *testing.T) {
+	warned := 0
+	for _, in := range incidents(t) {
+		in.cluster.Account = ""
+		for i := range in.lines {
+			in.lines[i].Cluster.Account = ""
+		}
+		m, _ := replay(in, inOrder(in, find(in.lines)))
+		for _, d := range all(in, m) {
+			if len(d.Affected) != 1 || d.Affected[0].Account == "" {
+				continue
+			}
+			account := d.Affected[0].Account
+			for _, r := range d.Remedies {
+				grants := slices.ContainsFunc(r.Steps, func(s authlog.Step) bool {
+					return letsIn.MatchString(s.Command) && strings.Contains(s.Command, account) ||
+						strings.HasPrefix(s.Command, "ARN=$(") || r.Key == "correct_aws_auth_item" && s.Text != ""
+				})
+				if !grants {
+					continue
+				}
+				warned++
+				if !strings.Contains(r.Warning, "Make sure that the account "+account+" is yours.") {
+					t.Errorf("%s: %s: %s: %q", in.name, d.Code, r.Key, r.Warning)
+				}
+			}
+		}
+	}
+	if warned == 0 {
+		t.Fatal("nothing lets anybody in")
+	}
+}

@@ -67,8 +67,8 @@ func (a *adviser) correctItem(c *authlog.Cause) authlog.Remedy {
 	if c.Near != nil {
 		edit.Do = "In " + Plain(c.Near.Where) + " stands " + quoted(c.Near.Have) + ". Write the item so, and leave the others as they are."
 	}
-	r := authlog.Remedy{
-		Key: "correct_aws_auth_item", Title: "Correct the item of aws-auth that was meant for it", Who: whoCluster,
+	return authlog.Remedy{
+		Key: "correct_aws_auth_item", Title: "Correct the item of aws-auth that was meant for it", Who: whoCluster, Warning: a.caution(""),
 		Steps: []authlog.Step{a.beAdmin("Be somebody who may change aws-auth"), backup(), edit},
 		Check: append([]authlog.Step{{
 			Do:      "Check what you wrote before the others try.",
@@ -80,10 +80,6 @@ func (a *adviser) correctItem(c *authlog.Cause) authlog.Remedy {
 			Command: line("kubectl", "apply", "-f", variable("COPY")),
 		}},
 	}
-	if a.s.trust == "" && a.s.valid {
-		r.Warning = "Make sure that the account " + a.s.arn.Account + " is yours."
-	}
-	return r
 }
 
 func quoted(s string) string { return "“" + Plain(s) + "”" }

@@ -115,7 +115,7 @@ func (a *adviser) grantEntry(key, title string) authlog.Remedy {
 		},
 	)
 	r := authlog.Remedy{
-		Key: key + "_access_entry", Title: title + " with an access entry", Who: whoCluster, Warning: warnAdmin,
+		Key: key + "_access_entry", Title: title + " with an access entry", Who: whoCluster, Warning: a.caution(warnAdmin),
 		Steps: steps, Terraform: a.entryTerraform("STANDARD"), Check: a.checkGrant(),
 		Undo: []authlog.Step{{
 			Do: "Delete the access entry.", Command: a.t.eks("delete-access-entry", "--cluster-name", "--principal-arn", a.s.entry),
@@ -124,10 +124,16 @@ func (a *adviser) grantEntry(key, title string) authlog.Remedy {
 	if a.t.mode == "" {
 		r.When = whenEntries
 	}
-	if a.s.trust == "" && a.s.valid {
-		r.Warning = "Make sure that the account " + a.s.arn.Account + " is yours. " + r.Warning
-	}
 	return r
+}
+
+// caution is a warning, with one before it where it is not known whether the
+// account of the principal is trusted.
+func (a *adviser) caution(warning string) string {
+	if a.s.trust != "" || !a.s.valid {
+		return warning
+	}
+	return strings.TrimSpace("Make sure that the account " + a.s.arn.Account + " is yours. " + warning)
 }
 
 func (t *target) policy(name string) string {
@@ -180,7 +186,7 @@ const viewers = "team-viewers"
 func (a *adviser) grantAWSAuth(key, title string) authlog.Remedy {
 	r := authlog.Remedy{
 		Key: key + "_aws_auth", Title: title + " with aws-auth", Who: whoCluster,
-		Warning: "Do not use the group system:masters: it may do anything and cannot be limited.",
+		Warning: a.caution("Do not use the group system:masters: it may do anything and cannot be limited."),
 		Steps: []authlog.Step{
 			a.beAdmin("Be somebody who may change aws-auth"),
 			backup(),
@@ -282,7 +288,7 @@ func (a *adviser) serviceLinked() []authlog.Remedy {
 	}
 	return []authlog.Remedy{{
 		Key: "map_service_role", Title: "Map the service-linked role in aws-auth", Who: whoCluster,
-		Warning: "A service-linked role cannot have an access entry. Map it only if you use the service with this cluster.",
+		Warning: a.caution("A service-linked role cannot have an access entry. Map it only if you use the service with this cluster."),
 		Steps: []authlog.Step{
 			backup(),
 			{
@@ -380,7 +386,7 @@ func (a *adviser) renewEntry() []authlog.Remedy {
 		})
 	}
 	return []authlog.Remedy{{
-		Key: "renew_access_entry", Title: "Make the access entry anew", Who: whoCluster,
+		Key: "renew_access_entry", Title: "Make the access entry anew", Who: whoCluster, Warning: a.caution(""),
 		Steps: steps, Terraform: "# terraform apply -replace=aws_eks_access_entry.NAME makes the entry anew with the same values\n",
 		Check: check,
 	}}

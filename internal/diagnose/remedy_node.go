@@ -58,7 +58,7 @@ func (a *adviser) nodeEntry() authlog.Remedy {
 	}
 	r := authlog.Remedy{
 		Key: "node_access_entry", Title: "Let the nodes in with an access entry", Who: whoCluster,
-		Warning: "Make sure that this is the role the nodes ought to have: it must not be one that people or other machines use too.",
+		Warning: a.caution("Make sure that this is the role the nodes ought to have: it must not be one that people or other machines use too."),
 		Steps: append(steps, authlog.Step{
 			Do: do, Command: a.t.eks("create-access-entry", "--cluster-name", "--principal-arn", a.s.entry, "--type", kind),
 		}),
@@ -95,7 +95,7 @@ func (a *adviser) nodeAWSAuth() authlog.Remedy {
 		words = append(words, "--group", g)
 	}
 	r := authlog.Remedy{
-		Key: "node_aws_auth", Title: "Let the nodes in with aws-auth", Who: whoCluster,
+		Key: "node_aws_auth", Title: "Let the nodes in with aws-auth", Who: whoCluster, Warning: a.caution(""),
 		Steps: []authlog.Step{
 			backup(),
 			{
