@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +202,40 @@ func fenced(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// TestBracesWithoutEndAreNotReadFromEachAnew pastes as much as the API takes of
+// what begins like an identity again and again, and looks at how much is
+// allocated to find that none is there.
+func TestBracesWithoutEndAreNotReadFromEachAnew(t *testing.T) {
+	input := strings.Repeat(`{"a":`, 256<<10/5)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := explain.Text(input, explain.Options{Now: now})
+	runtime.ReadMemStats(&after)
+	if a.Identity != nil || a.Read.Unknown != 1 {
+		t.Errorf("%+v %+v", a.Identity, a.Read)
+	}
+	if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 1024 {
+		t.Errorf("%d MB were allocated", mb)
+	}
+}
+
+// The AWS CLI's word for a profile that is missing is not taken for that of
+// something else.
+func TestOnlyAProfileThatIsMissingIsOne(t *testing.T) {
+	for line, want := range map[string]string{
+		"The config profile (prod) could not be found":                       "no_credentials",
+		"Error: release: could not be found: Kubernetes cluster unreachable": "",
+	} {
+		got := ""
+		if a := explain.Text(line, explain.Options{Now: now}); len(a.Symptoms) > 0 {
+			got = a.Symptoms[0].Code
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", line, got, want)
+		}
+	}
 }
 
 // FuzzText holds that any text has an answer, that its renderings have no

@@ -50,6 +50,11 @@ func isPrompt(line string) bool {
 	return strings.HasPrefix(line, "$ ") || strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "PS C:")
 }
 
+// maxIdentity is the longest JSON of an identity, in bytes: IAM's longest ARN
+// with its path and session takes half of it. Longer JSON is not read to its end
+// from each brace anew.
+const maxIdentity = 2 << 10
+
 // takeIdentity finds the JSON of an identity and returns the text without it.
 func (in *pasted) takeIdentity(input string) string {
 	for from := 0; ; {
@@ -59,7 +64,7 @@ func (in *pasted) takeIdentity(input string) string {
 		}
 		from += i
 		var c caller
-		d := json.NewDecoder(strings.NewReader(input[from:]))
+		d := json.NewDecoder(strings.NewReader(input[from:min(len(input), from+maxIdentity)]))
 		if err := d.Decode(&c); err == nil && c.ARN != "" && c.UserID != "" && c.Account != "" {
 			in.caller = &c
 			in.count++

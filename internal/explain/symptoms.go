@@ -49,7 +49,7 @@ var signs = [...]sign{
 	},
 	{
 		code: "no_credentials", layer: layerClient,
-		words: []string{"unable to locate credentials", "could not be found", "no credentialproviders", "failed to retrieve credentials", "nocredentialproviders"},
+		words: []string{"unable to locate credentials", "the config profile (", "no credentialproviders", "failed to retrieve credentials", "nocredentialproviders"},
 		means: "The AWS CLI finds no credentials or no such profile on your machine. No request came to the cluster.",
 		steps: func(*names) []authlog.Step {
 			return []authlog.Step{{Do: "See which profiles there are.", Command: "aws configure list-profiles"}, whoAmI}
