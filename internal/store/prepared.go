@@ -20,7 +20,7 @@ type preparer struct {
 // query runs a query for reading. What was prepared for it is closed with the
 // connections.
 func (s *SQLite) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.prepared.stmt(ctx, s.r, text)
+	stmt, err := s.prepared.stmt(ctx, s.r, text) //nolint:sqlclosecheck // it is kept, close closes it
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (p *preparer) stmt(ctx context.Context, db *sql.DB, text string) (*sql.Stmt
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.stmts[text]; other != nil {
-		return other, stmt.Close()
+		return other, stmt.Close() //nolint:sqlclosecheck // another one was quicker
 	}
 	if p.stmts == nil {
 		p.stmts = map[string]*sql.Stmt{}
