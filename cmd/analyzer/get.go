@@ -115,7 +115,7 @@ func (f *getFlags) get(ctx context.Context, r *run, choose func(*asker) *list) e
 	l := choose(ask)
 	out := newPrinter(f.Output, l, r.stdout, time.Now)
 	if f.Watch {
-		return f.watch(ctx, l, out)
+		return f.watch(ctx, l, out, r.log)
 	}
 	rows, err := l.rows(ctx, f.Limit)
 	if err != nil {

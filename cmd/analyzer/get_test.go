@@ -133,12 +133,11 @@ func TestGetSendsItsTokenOverTLSItTrusts(t *testing.T) {
 	}
 }
 
-// Refusals that come while it watches, late ones among them, and those that come
-// while the daemon is started anew, are printed once each, and the end is that
-// of the user.
-func TestGetWatchPrintsEachNewRefusalOnce(t *testing.T) {
-	c, stream, again := followed(t)
-	watch := exec.CommandContext(t.Context(), os.Args[0], "get", "denials", "prod", "--server", c.url, "--watch", "--output=json")
+// watch runs get --watch and reads what it prints.
+func (c *child) watch(t *testing.T, what ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	args := append([]string{"get", "--server", c.url, "--watch", "--output=json"}, what...)
+	watch := exec.CommandContext(t.Context(), os.Args[0], args...)
 	watch.Env = append(os.Environ(), asAnalyzer+"=1")
 	out, err := watch.StdoutPipe()
 	if err != nil {
@@ -147,7 +146,62 @@ func TestGetWatchPrintsEachNewRefusalOnce(t *testing.T) {
 	if err := watch.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
+	return watch, bufio.NewScanner(out)
+}
+
+// A cluster is printed again when something of it has changed, also while the
+// daemon is started anew.
+func TestGetWatchPrintsWhatHasChanged(t *testing.T) {
+	c, stream, again := followed(t)
+	watch, lines := c.watch(t, "clusters", "--interval=1s")
+	until := func(denials int) {
+		t.Helper()
+		for lines.Scan() {
+			var row struct {
+				Name    string
+				Denials int `json:"denials_24h"`
+			}
+			if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+				t.Fatal(err)
+			}
+			if row.Name == "prod" && row.Denials == denials {
+				return
+			}
+		}
+		t.Fatalf("the output ended before prod had %d denials: %v", denials, lines.Err())
+	}
+	put := func(n int) {
+		at := time.Now()
+		stream.Put(awssim.Event{Time: at, Message: deniedLine(n, at)})
+	}
+	until(7)
+	put(20)
+	until(8)
+	if err := c.signal(t, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	put(21)
+	again()
+	until(9)
+	if err := watch.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		if !json.Valid(lines.Bytes()) {
+			t.Errorf("a line is cut: %s", lines.Text())
+		}
+	}
+	if err := watch.Wait(); err != nil {
+		t.Errorf("ended by Ctrl-C: %v", err)
+	}
+}
+
+// Refusals that come while it watches, late ones among them, and those that come
+// while the daemon is started anew, are printed once each, and the end is that
+// of the user.
+func TestGetWatchPrintsEachNewRefusalOnce(t *testing.T) {
+	c, stream, again := followed(t)
+	watch, lines := c.watch(t, "denials", "prod")
 	seen := map[string]int{}
 	read := func(n int) {
 		for range n {

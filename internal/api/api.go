@@ -71,7 +71,6 @@ type Config struct {
 	Callers    Callers               // nil: everyone may ask, and is an admin
 	Manager    Manager               // nil: POST /-/reload is refused
 	Feed       *feed.Feed            // nil: GET /stream is refused
-	Beat       time.Duration         // after which a quiet stream shows that it lives; 0: 15 seconds
 	Access     Access                // nil: nothing is known but by the log
 	Explainer  Explainer             // nil: POST /explain is refused
 	Linter     Linter                // nil: POST /lint/aws-auth is refused

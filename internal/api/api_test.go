@@ -349,6 +349,9 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		if p.Type != "about:blank" || p.Instance != path {
 			t.Errorf("%s: %+v", path, p)
 		}
+		for _, method := range []string{"POST", "DELETE", "BREW"} {
+			decodeProblem(t, s.do(t, method, path), http.StatusNotFound)
+		}
 	}
 }
 

@@ -149,12 +149,11 @@ func examples(t *testing.T, doc *openapi3.T) map[string]*openapi3.Example {
 		}
 	}
 	for path, item := range doc.Paths.Map() {
-		if item.Get == nil {
-			continue
-		}
-		for status, r := range item.Get.Responses.Map() {
-			if r.Ref == "" {
-				add(path+" "+status, r.Value.Content)
+		for _, op := range item.Operations() {
+			for status, r := range op.Responses.Map() {
+				if r.Ref == "" {
+					add(path+" "+status, r.Value.Content)
+				}
 			}
 		}
 	}

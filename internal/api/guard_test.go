@@ -180,6 +180,28 @@ func TestOnlyPagesOfAllowedOriginsMayReadAnswers(t *testing.T) {
 	}
 }
 
+// The browser of an admin may keep a password, and reaches loopback addresses.
+func TestPagesOfOtherOriginsDoNotReload(t *testing.T) {
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Manager: manager{}, Origins: regexp.MustCompile(`^https://grafana\.example\.com$`)})
+	for _, method := range []string{http.MethodPost, http.MethodPut} {
+		for origin, want := range map[string]int{
+			"": http.StatusOK, s.url: http.StatusOK, "https://evil.example.com": http.StatusForbidden,
+			"https://grafana.example.com": http.StatusForbidden, "null": http.StatusForbidden,
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), method, s.url+"/-/reload", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if origin != "" {
+				req.Header.Set("Origin", origin)
+			}
+			if r := s.send(t, req); r.status != want {
+				t.Errorf("%s from %q: status %d, want %d", method, origin, r.status, want)
+			}
+		}
+	}
+}
+
 func TestEveryRefusalIsLoggedOnceAndNoTokenIs(t *testing.T) {
 	s := serveWith(t, api.Config{Store: openStore(t), Health: &fake{}, Callers: teams(), Limits: api.Limits{Rate: 1}})
 	stolen := "eksauthlog_" + strings.Repeat("x", 43)

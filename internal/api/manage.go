@@ -20,10 +20,21 @@ type Manager interface {
 // manage adds the routes that are for admins, and refuses those that are
 // switched off.
 func manage(r chi.Router, cfg *Config) {
-	r.Use(forAdmins)
+	r.Use(sameOrigin, forAdmins)
 	r.Post("/-/reload", reload(cfg.Manager))
 	r.Put("/-/reload", reload(cfg.Manager))
 	get(r, "/debug/pprof/{profile}", profile(cfg.Profile))
+}
+
+// sameOrigin refuses what a page of another origin has a browser send: it would
+// go with the password that the browser keeps, or to an address that only this
+// machine reaches.
+func sameOrigin(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fail(w, r, plain(http.StatusForbidden, "pages of other origins may not change how the service runs"))
+	}))
+	return guard.Handler(next)
 }
 
 // reload answers when what was read is in force.

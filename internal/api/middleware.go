@@ -66,16 +66,13 @@ func compress(next http.Handler) http.Handler {
 	if err != nil {
 		panic(err) // the options are ours
 	}
-	return unlessStream(wrap(next), next)
-}
-
-func unlessStream(h, plain http.Handler) http.Handler {
+	compressed := wrap(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == streamPath {
-			plain.ServeHTTP(w, r)
+			next.ServeHTTP(w, r)
 			return
 		}
-		h.ServeHTTP(w, r)
+		compressed.ServeHTTP(w, r)
 	})
 }
 
@@ -110,11 +107,11 @@ func logPanic(r *http.Request, v any) {
 		Msg("handler panicked")
 }
 
-// limitTime ends the work on a request after requestTimeout, but for a stream.
+// limitTime ends the work on a request after requestTimeout.
 func limitTime(next http.Handler) http.Handler {
-	return unlessStream(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
-	}), next)
+	})
 }

@@ -103,8 +103,14 @@ func noRoute(r *http.Request) error {
 	return plain(http.StatusNotFound, "there is nothing at "+r.URL.EscapedPath()+"; the page at / lists what there is")
 }
 
+// methodNotAllowed answers what the router takes for a method that the path does
+// not have: a method that it does not know itself is one wherever it is sent.
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	allow := strings.Join(allowed(r), ", ")
+	if allow == "" {
+		fail(w, r, noRoute(r))
+		return
+	}
 	w.Header().Set("Allow", allow)
 	fail(w, r, plain(http.StatusMethodNotAllowed, r.URL.EscapedPath()+" answers to "+allow+" only"))
 }

@@ -40,7 +40,6 @@ type streamer struct {
 	callers Callers
 	store   Store
 	now     func() time.Time
-	beat    time.Duration
 	readers prometheus.Gauge
 	dropped *prometheus.CounterVec
 }
@@ -48,7 +47,7 @@ type streamer struct {
 func newStreamer(cfg *Config) *streamer {
 	f := promauto.With(cfg.Registerer)
 	s := &streamer{
-		feed: cfg.Feed, callers: cfg.Callers, store: cfg.Store, now: cfg.Now, beat: beat,
+		feed: cfg.Feed, callers: cfg.Callers, store: cfg.Store, now: cfg.Now,
 		readers: f.NewGauge(prometheus.GaugeOpts{
 			Name: "eks_authn_stream_readers", Help: "Readers of the stream of denials and diagnoses.",
 		}),
@@ -56,9 +55,6 @@ func newStreamer(cfg *Config) *streamer {
 			Name: "eks_authn_stream_readers_dropped_total",
 			Help: "Readers of the stream that were dropped, by reason: slow, as they fell too far behind, or stuck, as they took in nothing.",
 		}, []string{"reason"}),
-	}
-	if cfg.Beat > 0 {
-		s.beat = cfg.Beat
 	}
 	for _, reason := range []string{"slow", "stuck"} {
 		s.dropped.WithLabelValues(reason)
@@ -86,8 +82,11 @@ func (s *streamer) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &connection{w, http.NewResponseController(w)}
-	if err := errors.Join(c.rc.SetReadDeadline(time.Time{}), s.pour(r, c, follower)); err != nil && r.Context().Err() == nil {
+	err = errors.Join(c.rc.SetReadDeadline(time.Time{}), s.pour(r, c, follower))
+	if errors.Is(err, errStuck) {
 		s.dropped.WithLabelValues("stuck").Inc()
+	}
+	if err != nil {
 		hlog.FromRequest(r).Debug().Err(err).Msg("stream cut")
 	}
 }
@@ -149,8 +148,8 @@ func (s *streamer) pour(r *http.Request, c *connection, follower *feed.Follower)
 		return err
 	}
 	for checked := time.Now(); ; {
-		frames, err := follower.Next(r.Context(), s.beat)
-		if time.Since(checked) >= s.beat {
+		frames, err := follower.Next(r.Context(), beat)
+		if time.Since(checked) >= beat {
 			checked = time.Now()
 			if !s.mayStill(r) {
 				return nil
@@ -192,14 +191,25 @@ type connection struct {
 	rc *http.ResponseController
 }
 
+// errStuck says that a reader took in nothing for as long as patience lasts.
+var errStuck = errors.New("the reader takes in nothing")
+
+// write fails with errStuck, or with what broke the connection. Which it was the
+// time alone tells: net/http ends the request's context with both, and those that
+// wrap its writer keep the error of a flush to themselves.
 func (c *connection) write(frames []byte) error {
-	if err := c.rc.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	deadline := time.Now().Add(patience)
+	if err := c.rc.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	if _, err := c.w.Write(frames); err != nil {
-		return err
+	_, err := c.w.Write(frames)
+	if err == nil {
+		err = c.rc.Flush()
 	}
-	return c.rc.Flush()
+	if !time.Now().Before(deadline) {
+		err = errors.Join(errStuck, err)
+	}
+	return err
 }
 
 // greeting gives a new reader an id to resume from, should nothing come before

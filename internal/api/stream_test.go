@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -220,34 +218,6 @@ func TestStreamRefusals(t *testing.T) {
 // bare is a store without changes.
 type bare struct{ api.Store }
 
-func TestAQuietStreamShowsThatItLives(t *testing.T) {
-	s := serveWith(t, api.Config{Store: openStore(t), Beat: time.Millisecond})
-	sse := s.stream(t, "")
-	for range 3 {
-		if e := sse.next(); e.comment == "" || e.data != "" || e.id != "" {
-			t.Fatalf("got %+v", e)
-		}
-	}
-}
-
-// The server's own limits of time are for answers that end.
-func TestAStreamOutlivesTheLimitsOfOtherAnswers(t *testing.T) {
-	st := openStore(t)
-	f, stop := feedOf(t, st, feed.Config{})
-	srv := httptest.NewUnstartedServer(nil)
-	srv.Config = api.NewServer(api.New(api.Config{Store: st, Feed: f, Beat: 5 * time.Millisecond}), zerolog.Nop())
-	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 20*time.Millisecond, 20*time.Millisecond
-	srv.Start()
-	t.Cleanup(srv.Close)
-	t.Cleanup(stop)
-	sse := (&service{url: srv.URL}).stream(t, "")
-	for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
-		if e := sse.next(); e.comment == "" {
-			t.Fatalf("after %s: %+v", time.Since(begin), e)
-		}
-	}
-}
-
 // A reader that takes in nothing neither holds the writer up nor costs memory;
 // when it reads again it is told where to go on, and nothing is lost.
 func TestASlowReaderIsDroppedAndResumes(t *testing.T) {
@@ -338,44 +308,6 @@ func TestTheStreamOfATeamTellsOfNoOtherCluster(t *testing.T) {
 		t.Errorf("an admin got %v", got)
 	}
 }
-
-// A token that is taken back ends the streams that were opened with it.
-func TestAStreamEndsWithItsToken(t *testing.T) {
-	who := &changing{callers: teams()}
-	s := serveWith(t, api.Config{Store: openStore(t), Callers: who, Beat: time.Millisecond})
-	sse := s.stream(t, "", "Authorization", "Bearer "+ownToken)
-	if e := sse.next(); e.comment == "" {
-		t.Fatalf("got %+v", e)
-	}
-	who.set(callers{})
-	for e := sse.next(); e != (event{}); e = sse.next() {
-		if e.comment == "" {
-			t.Fatalf("got %+v", e)
-		}
-	}
-}
-
-// changing are callers that change while the service runs.
-type changing struct {
-	mu      sync.Mutex
-	callers callers
-}
-
-func (c *changing) set(to callers) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.callers = to
-}
-
-func (c *changing) Schemes() []string { return callers{}.Schemes() }
-
-func (c *changing) Token(token string) (authlog.Caller, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.callers.Token(token)
-}
-
-func (c *changing) User(string, string) (authlog.Caller, bool) { return authlog.Caller{}, false }
 
 // What many readers cost is bounded: idle ones and stuck ones hold no events,
 // and who reads gets all of them in order meanwhile.

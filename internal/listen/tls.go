@@ -47,7 +47,7 @@ func (f *Front) Prepare(cfg *web.Config) (takeOver func(), err error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if (tlsConfig == nil) != (f.last == nil) || cfg.HTTPConfig.HTTP2 != f.cfg.HTTPConfig.HTTP2 {
+	if (tlsConfig == nil) != (f.last == nil) || tlsConfig != nil && cfg.HTTPConfig.HTTP2 != f.cfg.HTTPConfig.HTTP2 {
 		return nil, errSwitch
 	}
 	return func() {
