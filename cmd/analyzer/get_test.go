@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,7 +137,7 @@ func TestGetSendsItsTokenOverTLSItTrusts(t *testing.T) {
 // watch runs get --watch and reads what it prints.
 func (c *child) watch(t *testing.T, what ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
-	args := append([]string{"get", "--server", c.url, "--watch", "--output=json"}, what...)
+	args := slices.Concat([]string{"get"}, what, []string{"--server", c.url, "--watch", "--output=json"})
 	watch := exec.CommandContext(t.Context(), os.Args[0], args...)
 	watch.Env = append(os.Environ(), asAnalyzer+"=1")
 	out, err := watch.StdoutPipe()

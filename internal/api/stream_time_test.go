@@ -57,7 +57,7 @@ type bubble struct {
 	reg   *prometheus.Registry
 }
 
-func inBubble(t *testing.T, who api.Callers, test func(t *testing.T, b *bubble)) {
+func inBubble(t *testing.T, who api.Callers, test func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{t, pipes{make(chan net.Conn), make(chan struct{})}, prometheus.NewPedanticRegistry()}
@@ -72,7 +72,7 @@ func inBubble(t *testing.T, who api.Callers, test func(t *testing.T, b *bubble))
 				t.Error(err)
 			}
 		})
-		test(t, b)
+		test(b)
 		stop()
 		if err := srv.Close(); err != nil {
 			t.Error(err)
@@ -127,17 +127,17 @@ func pass(d time.Duration) {
 // The server's own limits of time are for answers that end. A quiet stream shows
 // that it lives.
 func TestAStreamOutlivesTheLimitsOfOtherAnswers(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, b *bubble) {
+	inBubble(t, nil, func(b *bubble) {
 		sse, conn := b.stream("")
 		for begin := time.Now(); time.Since(begin) < 10*time.Minute; {
 			last := time.Now()
 			if e := sse.next(); e.comment == "" || e.data != "" || e.id != "" || time.Since(last) > 15*time.Second {
-				t.Fatalf("after %s: %+v", time.Since(begin), e)
+				b.t.Fatalf("after %s: %+v", time.Since(begin), e)
 			}
 		}
 		b.readers(1, 0)
 		if err := conn.Close(); err != nil {
-			t.Error(err)
+			b.t.Error(err)
 		}
 	})
 }
@@ -145,24 +145,24 @@ func TestAStreamOutlivesTheLimitsOfOtherAnswers(t *testing.T) {
 // The first sign of life of a quiet stream comes after 15 seconds, and may wait
 // a minute to be taken in.
 func TestAReaderThatTakesInNothingIsCutAfterAMinute(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, b *bubble) {
+	inBubble(t, nil, func(b *bubble) {
 		_, conn := b.stream("")
 		pass(74 * time.Second)
 		b.readers(1, 0)
 		pass(2 * time.Second)
 		b.readers(0, 1)
 		if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
-			t.Errorf("%q, %v", rest, err)
+			b.t.Errorf("%q, %v", rest, err)
 		}
 	})
 }
 
 func TestAReaderThatLeavesIsNotDropped(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, b *bubble) {
+	inBubble(t, nil, func(b *bubble) {
 		_, conn := b.stream("")
 		pass(74 * time.Second) // something waits to be taken in
 		if err := conn.Close(); err != nil {
-			t.Error(err)
+			b.t.Error(err)
 		}
 		pass(2 * time.Second)
 		b.readers(0, 0)
@@ -172,15 +172,15 @@ func TestAReaderThatLeavesIsNotDropped(t *testing.T) {
 // A token that is taken back ends the streams that were opened with it.
 func TestAStreamEndsWithItsToken(t *testing.T) {
 	who := &changing{callers: teams()}
-	inBubble(t, who, func(t *testing.T, b *bubble) {
+	inBubble(t, who, func(b *bubble) {
 		sse, _ := b.stream(ownToken)
 		if e := sse.next(); e.comment == "" {
-			t.Fatalf("got %+v", e)
+			b.t.Fatalf("got %+v", e)
 		}
 		who.set(callers{})
 		taken := time.Now()
 		if e := sse.next(); e != (event{}) || time.Since(taken) > 15*time.Second {
-			t.Errorf("after %s came %+v", time.Since(taken), e)
+			b.t.Errorf("after %s came %+v", time.Since(taken), e)
 		}
 	})
 }

@@ -144,8 +144,8 @@ func handshake(t *testing.T, address string) (serial int64, protocol string) {
 	return state.PeerCertificates[0].SerialNumber.Int64(), state.NegotiatedProtocol
 }
 
-// header is that of an answer over TLS.
-func header(t *testing.T, address, name string) string {
+// framing is the header X-Frame-Options of an answer over TLS.
+func framing(t *testing.T, address string) string {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true} //nolint:gosec // it is looked at
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/", nil)
@@ -162,7 +162,7 @@ func header(t *testing.T, address, name string) string {
 	if err := res.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return res.Header.Get(name)
+	return res.Header.Get("X-Frame-Options")
 }
 
 func TestHTTP2IsSpokenUnlessTheFileForbidsIt(t *testing.T) {
@@ -209,12 +209,12 @@ func TestAnotherFileIsInForceWhenItIsTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := handshake(t, address); got != 1 || header(t, address, "X-Frame-Options") != "" {
-		t.Errorf("before it is taken over: %d, header %q", got, header(t, address, "X-Frame-Options"))
+	if got, _ := handshake(t, address); got != 1 || framing(t, address) != "" {
+		t.Errorf("before it is taken over: %d, header %q", got, framing(t, address))
 	}
 	takeOver()
-	if got, _ := handshake(t, address); got != 2 || header(t, address, "X-Frame-Options") != "deny" {
-		t.Errorf("afterwards: %d, header %q", got, header(t, address, "X-Frame-Options"))
+	if got, _ := handshake(t, address); got != 2 || framing(t, address) != "deny" {
+		t.Errorf("afterwards: %d, header %q", got, framing(t, address))
 	}
 }
 
