@@ -115,6 +115,12 @@ func TestDemoHasDenialsAtOnceAndEndsCleanly(t *testing.T) {
 		return err == nil && status == http.StatusOK && strings.Contains(string(body), `"reason":"arn_not_mapped"`)
 	})
 	t.Logf("denials after %v", time.Since(began))
+	// By a clock that does not stand at a whole millisecond.
+	for _, path := range []string{"/stats?by=cluster", "/clusters/prod/denials/stats?by=reason&step=5m", "/clusters/staging", "/lockouts", "/clusters/staging/access"} {
+		if body, status, err := c.get(t.Context(), path); err != nil || status != http.StatusOK {
+			t.Errorf("%s: %d %v %s", path, status, err, body)
+		}
+	}
 	if err := c.signal(t, os.Interrupt); err != nil {
 		t.Errorf("ended by Ctrl-C: %v", err)
 	}
@@ -137,9 +143,11 @@ func TestServeRefusesAnAddressThatIsTaken(t *testing.T) {
 func TestOneBrokenAccountDoesNotStopTheOthers(t *testing.T) {
 	world := awssim.NewWorld(time.Now)
 	home, other := world.Account("111122223333"), world.Account("444455556666")
+	n := 0
 	for account, regions := range map[*awssim.Account][]string{home: {"eu-central-1", "ap-east-1"}, other: {"eu-central-1"}} {
 		for _, region := range regions {
-			streams := addCluster(t, account.Region(region), account.ID()[:3]+"-"+region, time.Hour, streamA)
+			n++ // no two control planes have a stream of one name
+			streams := addCluster(t, account.Region(region), account.ID()[:3]+"-"+region, time.Hour, fmt.Sprintf("authenticator-%032x", n))
 			at := time.Now().Add(-10 * time.Minute)
 			streams[0].Put(awssim.Event{Time: at, Message: deniedLine(1, at)})
 		}

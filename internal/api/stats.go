@@ -138,6 +138,7 @@ func (q query) counts(cluster string, by []string, now time.Time) (f authlog.Cou
 		return f, false, err
 	}
 	f.DenialFilter = sel.DenialFilter
+	f.Round()
 	f.Principals = sel.who || slices.Contains(by, "principal") || slices.Contains(by, "kind")
 	f.Series = seriesOf(by, sel.keep)
 	if f.Top, err = q.count("limit", defaultTop, maxTop); err != nil {

@@ -5,8 +5,7 @@ import "time"
 // A CountFilter says which denials to count, and how to tell them apart.
 type CountFilter struct {
 	// DenialFilter chooses them. Start and End are needed, not before 1970;
-	// Before, After,
-	// Ascending and Limit do not count.
+	// Before, After, Ascending and Limit do not count.
 	DenialFilter
 	// Step cuts the time into steps that begin at whole multiples of it since
 	// 1970; the first and the last may be cut by Start and End. Zero: the whole
@@ -20,6 +19,13 @@ type CountFilter struct {
 	// Series names the series of a subject; false leaves its denials out. It is
 	// called once for each.
 	Series func(*DenialSubject) (name string, ok bool)
+}
+
+// Round moves Start and End up to whole milliseconds, which IDs have: the same
+// denials lie between them.
+func (f *CountFilter) Round() {
+	f.Start = f.Start.Add(time.Millisecond - 1).Truncate(time.Millisecond)
+	f.End = f.End.Add(time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // Steps is how many steps the time has.

@@ -94,7 +94,7 @@ func (c suite) countsAsOneWould() {
 	}
 	byReason := func(d *authlog.DenialSubject) (string, bool) { return d.Reason, d.Reason != "sts_throttled" }
 	scope := authlog.Scope{Clusters: []string{"alp*"}, Accounts: []string{"*"}}
-	odd := noon.Add(-3*24*time.Hour - 7*time.Hour - 11*time.Minute - 13*time.Second - 17*time.Millisecond)
+	odd := noon.Add(-3*24*time.Hour - 7*time.Hour - 11*time.Minute - 13*time.Second - 17*time.Millisecond - 1234*time.Nanosecond)
 	for _, step := range []time.Duration{0, 53 * time.Minute, time.Hour, 90 * time.Minute, 24 * time.Hour, 7 * 24 * time.Hour} {
 		for _, start := range []time.Time{noon.Add(-11 * 24 * time.Hour), odd, noon.Add(-time.Hour), noon.Add(-90 * time.Second)} {
 			for name, chosen := range map[string]authlog.DenialFilter{
@@ -106,7 +106,7 @@ func (c suite) countsAsOneWould() {
 				"scope":     {Scope: &scope},
 				"nobody":    {Cluster: "gamma"},
 			} {
-				chosen.Start, chosen.End = start, noon.Add(-30*time.Second)
+				chosen.Start, chosen.End = start, noon.Add(-30*time.Second-time.Nanosecond)
 				for _, f := range []authlog.CountFilter{
 					{Top: 4, Principals: true, Series: bySubject},
 					{Top: 100, Principals: true, Series: bySubject},

@@ -20,6 +20,7 @@ const maxSeeks = 64
 // counted of them; the rest is counted row by row, and so are all steps that are
 // not whole hours. It reads twice: first whose there are most, then when.
 func (s *SQLite) Counts(ctx context.Context, f authlog.CountFilter) ([]authlog.DenialSeries, error) {
+	f.Round()
 	c := counting{store: s, f: &f, names: map[int64]string{}}
 	found, err := c.run(ctx)
 	if err != nil {
