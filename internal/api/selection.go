@@ -17,7 +17,8 @@ type selection struct {
 	none bool                       // no denial can be chosen
 }
 
-func denialParams() []param {
+// chosenBy are the parameters that choose denials.
+func chosenBy() []param {
 	return []param{
 		{name: "start"},
 		{name: "end"},
@@ -27,11 +28,11 @@ func denialParams() []param {
 		{name: "account"},
 		{name: "region"},
 		{name: "filter", repeatable: true},
-		{name: "order"},
-		{name: "fields"},
-		{name: "limit"},
-		{name: "next"},
 	}
+}
+
+func denialParams() []param {
+	return append(chosenBy(), param{name: "order"}, param{name: "fields"}, param{name: "limit"}, param{name: "next"})
 }
 
 func (q query) selection(cluster string, now time.Time) (sel *selection, err error) {

@@ -26,19 +26,7 @@ const (
 )
 
 func statsParams() []param {
-	return []param{
-		{name: "by"},
-		{name: "step"},
-		{name: "start"},
-		{name: "end"},
-		{name: "since"},
-		{name: "reason", repeatable: true},
-		{name: "principal"},
-		{name: "account"},
-		{name: "region"},
-		{name: "filter", repeatable: true},
-		{name: "limit"},
-	}
+	return slices.Concat([]param{{name: "by"}, {name: "step"}}, chosenBy(), []param{{name: "limit"}})
 }
 
 func clusterStats(store Store, now func() time.Time) ask {
@@ -139,17 +127,17 @@ func (q query) counts(cluster string, by []string, now time.Time) (f authlog.Cou
 	}
 	f.DenialFilter = sel.DenialFilter
 	f.Round()
-	f.Principals = sel.who || slices.Contains(by, "principal") || slices.Contains(by, "kind")
+	cause := "filter"
+	if slices.Contains(by, "principal") || slices.Contains(by, "kind") {
+		cause = "by"
+	}
+	f.Principals = sel.who || cause == "by"
 	f.Series = seriesOf(by, sel.keep)
 	if f.Top, err = q.count("limit", defaultTop, maxTop); err != nil {
 		return f, false, err
 	}
 	if f.Step, err = q.step(); err != nil {
 		return f, false, err
-	}
-	cause := "by"
-	if sel.who && !slices.Contains(by, "principal") && !slices.Contains(by, "kind") {
-		cause = "filter"
 	}
 	return f, sel.none, bounded(&f, cause)
 }
