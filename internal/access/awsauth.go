@@ -58,7 +58,7 @@ func (s *authState) set(cm *configMap, source string) (news bool) {
 	first := !s.known
 	s.known, s.exists, s.data, s.source, s.at, s.err = true, cm != nil, nil, source, time.Now().UTC(), nil
 	if cm != nil {
-		s.data = cm.Data
+		s.data = cm.data
 	}
 	news = first || had != s.exists || !maps.Equal(was, s.data)
 	if news {
@@ -131,7 +131,7 @@ func (r *Reader) get(ctx context.Context, c *cluster, k *kube) (version string, 
 	if cm == nil {
 		return "", nil
 	}
-	return cm.Metadata.ResourceVersion, nil
+	return cm.version, nil
 }
 
 func (r *Reader) took(c *cluster, cm *configMap, source string) {
@@ -149,7 +149,7 @@ func (r *Reader) readFile(c *cluster, file string) {
 		c.auth.fail(fmt.Errorf("read aws-auth: %w", err))
 		return
 	}
-	cm := &configMap{Data: awsauth.Data(src)}
+	cm := &configMap{data: awsauth.Data(src)}
 	r.took(c, cm, file)
 }
 

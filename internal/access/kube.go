@@ -2,96 +2,132 @@ package access
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// kube reads one ConfigMap from one API server, and nothing else. It speaks the
-// two requests itself: client-go's typed client for them would make a binary of
-// 17 MB one of 42 MB.
+// kube reads one ConfigMap from one API server, and nothing else. It is
+// client-go's dynamic client: the typed one would bring every type of
+// Kubernetes along, 16 MB of binary more.
 type kube struct {
-	base   string // https://host[:port]
-	source string // for authlog.AWSAuth
-	http   *http.Client
-	bearer func(context.Context) (string, error)
+	source     string // for authlog.AWSAuth
+	configMaps dynamic.ResourceInterface
 }
 
-// newKube makes a client that trusts the given certificate authority alone.
-func newKube(base, source string, ca []byte, bearer func(context.Context) (string, error)) (*kube, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("the API server's endpoint %q is no https address", base)
+// newKube makes a client for an endpoint, https://host[:port], that trusts the
+// given certificate authority alone.
+func newKube(endpoint, source string, ca []byte, bearer func(context.Context) (string, error)) (*kube, error) {
+	if u, err := url.Parse(endpoint); err != nil || u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("the API server's endpoint %q is no https address", endpoint)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, errors.New("the API server's certificate authority is no PEM certificate")
+	if len(ca) == 0 {
+		return nil, errors.New("the API server's certificate authority is not known")
 	}
-	transport := &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
-		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: callTimeout, IdleConnTimeout: time.Minute,
-	}
-	// A redirect could carry the token elsewhere.
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &kube{base: strings.TrimSuffix(base, "/"), source: source, http: client, bearer: bearer}, nil
+	return connectKube(source, &rest.Config{
+		Host: endpoint, TLSClientConfig: rest.TLSClientConfig{CAData: ca},
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper { return bearerTransport{next, bearer} },
+	})
 }
 
 // serviceAccount is where Kubernetes mounts the pod's own credentials.
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// inCluster makes a client of the pod's own service account, whose token and
-// certificate authority are in dir.
+// inCluster makes a client of the pod's own service account as
+// rest.InClusterConfig does, with the token and the certificate authority that
+// are in dir. The token is read again when Kubernetes renews it.
 func inCluster(dir string) (*kube, error) {
 	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
-		return nil, errors.New("not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
+		return nil, rest.ErrNotInCluster
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	ca, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
-	if err != nil {
-		return nil, fmt.Errorf("read service account: %w", err)
-	}
-	return newKube("https://"+host+":"+port, "in-cluster", ca, func(context.Context) (string, error) {
-		token, err := os.ReadFile(filepath.Join(dir, "token")) // Kubernetes renews it
-		return strings.TrimSpace(string(token)), err
+	return connectKube("in-cluster", &rest.Config{
+		Host:            "https://" + net.JoinHostPort(host, port),
+		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(dir, "ca.crt")},
+		BearerTokenFile: filepath.Join(dir, "token"),
 	})
+}
+
+func connectKube(source string, cfg *rest.Config) (*kube, error) {
+	cfg.UserAgent, cfg.WarningHandler = "eks-authlog", rest.NoWarnings{}
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return bounded{next} })
+	client, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the API server: %w", err)
+	}
+	// A redirect could carry the token elsewhere.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	api, err := dynamic.NewForConfigAndClient(cfg, client)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the API server: %w", err)
+	}
+	return &kube{source, api.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("kube-system")}, nil
+}
+
+// bearerTransport signs each request with a token made for it.
+type bearerTransport struct {
+	next   http.RoundTripper
+	bearer func(context.Context) (string, error)
+}
+
+func (t bearerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, err := t.bearer(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+token)
+	return t.next.RoundTrip(req)
+}
+
+// maxObject is the largest ConfigMap that is read: twice what etcd takes.
+const maxObject = 3 << 20
+
+// bounded cuts an answer that is no watch after maxObject bytes: client-go
+// reads it as a whole. The events of a watch it bounds itself.
+type bounded struct{ next http.RoundTripper }
+
+func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err == nil && !req.URL.Query().Has("watch") {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, maxObject), resp.Body}
+	}
+	return resp, err
 }
 
 // configMap is what is read of aws-auth.
 type configMap struct {
-	Metadata struct {
-		Name            string `json:"name"`
-		ResourceVersion string `json:"resourceVersion"`
-	} `json:"metadata"`
-	Data map[string]string `json:"data"`
+	version string // metadata.resourceVersion
+	data    map[string]string
 }
 
-// status is how Kubernetes words a refusal.
-type status struct {
-	Message string `json:"message"`
-	Reason  string `json:"reason"`
-	Code    int    `json:"code"`
+func configMapOf(u *unstructured.Unstructured) (*configMap, error) {
+	data, _, err := unstructured.NestedStringMap(u.Object, "data")
+	if err != nil {
+		return nil, fmt.Errorf("read aws-auth: %w", err)
+	}
+	return &configMap{version: u.GetResourceVersion(), data: data}, nil
 }
-
-const awsAuthPath = "/api/v1/namespaces/kube-system/configmaps"
-
-// maxObject is the largest ConfigMap that is read: twice what etcd takes.
-const maxObject = 3 << 20
 
 // errExpired says that a watch cannot go on from where it was.
 var errExpired = errors.New("the resource version is too old")
@@ -100,61 +136,28 @@ var errExpired = errors.New("the resource version is too old")
 func (k *kube) get(ctx context.Context) (*configMap, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	resp, err := k.request(ctx, awsAuthPath+"/aws-auth")
-	if err != nil {
-		return nil, err
+	u, err := k.configMaps.Get(ctx, "aws-auth", metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil //nolint:nilnil // there is none
+	case err != nil:
+		return nil, kubeError(actionGetAWSAuth, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		err := refusal(resp, actionGetAWSAuth)
-		if errors.Is(err, authlog.ErrNotFound) {
-			return nil, nil //nolint:nilnil // there is none
-		}
-		return nil, err
-	}
-	var cm configMap
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxObject)).Decode(&cm); err != nil {
-		return nil, fmt.Errorf("read aws-auth: %w", err)
-	}
-	return &cm, nil
+	return configMapOf(u)
 }
 
-func (k *kube) request(ctx context.Context, path string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.base+path, http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", k.base, err)
+// kubeError words what the API server answers instead.
+func kubeError(action string, err error) error {
+	why := err
+	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+		why = fmt.Errorf("HTTP status %d %s", status.Status().Code, printable(status.Status().Message))
 	}
-	token, err := k.bearer(ctx)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Accept", "application/json")
-	resp, err := k.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the API server: %w", err)
-	}
-	return resp, nil
-}
-
-// refusal words what the API server answers instead.
-func refusal(resp *http.Response, action string) error {
-	var s status
-	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&s) // a proxy's answer is no Status
-	s.Code = resp.StatusCode
-	return s.err(action)
-}
-
-func (s status) err(action string) error {
-	why := fmt.Errorf("HTTP status %d %s", s.Code, printable(s.Message))
-	switch s.Code {
-	case http.StatusUnauthorized:
+	switch {
+	case apierrors.IsUnauthorized(err):
 		return &authlog.AccessError{Action: "sign in to Kubernetes", Resource: "the API server", Err: fmt.Errorf("%w: give the reader's role an access entry", why)}
-	case http.StatusForbidden:
+	case apierrors.IsForbidden(err):
 		return &authlog.AccessError{Action: action, Resource: "namespace kube-system", Err: why}
-	case http.StatusNotFound:
-		return fmt.Errorf("%w: %w", why, authlog.ErrNotFound)
-	case http.StatusGone:
+	case apierrors.IsGone(err), apierrors.IsResourceExpired(err):
 		return fmt.Errorf("%w: %w", why, errExpired)
 	}
 	return fmt.Errorf("%s: %w", action, why)
@@ -165,64 +168,46 @@ const watchFor = 5 * time.Minute
 
 // watch calls open once the API server has taken the request, and seen for each
 // change of aws-auth after a resource version, with nil when it was deleted,
-// until the API server ends the watch (nil), it fails, or ctx is done.
+// until the watch ends (nil), it fails, or ctx is done.
 func (k *kube) watch(ctx context.Context, version string, open func(), seen func(*configMap)) error {
 	ctx, cancel := context.WithTimeout(ctx, watchFor+callTimeout)
 	defer cancel()
-	q := url.Values{
-		"watch": {"true"}, "allowWatchBookmarks": {"true"}, "fieldSelector": {"metadata.name=aws-auth"},
-		"timeoutSeconds": {strconv.Itoa(int(watchFor.Seconds()))},
-	}
-	if version != "" {
-		q.Set("resourceVersion", version)
-	}
-	resp, err := k.request(ctx, awsAuthPath+"?"+q.Encode())
+	late := time.AfterFunc(callTimeout, cancel) // an answer must begin by then
+	seconds := int64(watchFor.Seconds())
+	w, err := k.configMaps.Watch(ctx, metav1.ListOptions{
+		FieldSelector: "metadata.name=aws-auth", ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
+	})
 	if err != nil {
-		return err
+		return kubeError(actionWatchAWSAuth, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return refusal(resp, actionWatchAWSAuth)
-	}
+	defer w.Stop()
+	late.Stop()
 	open()
-	events := json.NewDecoder(resp.Body)
-	for {
-		var ev struct {
-			Type   string          `json:"type"`
-			Object json.RawMessage `json:"object"`
-		}
-		if err := events.Decode(&ev); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return fmt.Errorf("watch aws-auth: %w", err)
-		}
+	for ev := range w.ResultChan() {
 		if err := dispatch(ev.Type, ev.Object, seen); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // dispatch hands one event on.
-func dispatch(kind string, object json.RawMessage, seen func(*configMap)) error {
-	switch kind {
-	case "ADDED", "MODIFIED", "DELETED":
-		var cm configMap
-		if err := json.Unmarshal(object, &cm); err != nil {
-			return fmt.Errorf("watch aws-auth: %w", err)
-		}
-		if cm.Metadata.Name != "aws-auth" {
-			return nil
-		}
-		if kind == "DELETED" {
-			seen(nil)
-			return nil
-		}
-		seen(&cm)
-	case "ERROR":
-		var s status
-		_ = json.Unmarshal(object, &s) // whatever it is, the watch is over
-		return s.err(actionWatchAWSAuth)
+func dispatch(kind watch.EventType, object runtime.Object, seen func(*configMap)) error {
+	if kind == watch.Error {
+		return kubeError(actionWatchAWSAuth, apierrors.FromObject(object))
 	}
+	u, ok := object.(*unstructured.Unstructured)
+	if !ok || kind == watch.Bookmark || u.GetName() != "aws-auth" {
+		return nil
+	}
+	if kind == watch.Deleted {
+		seen(nil)
+		return nil
+	}
+	cm, err := configMapOf(u)
+	if err != nil {
+		return err
+	}
+	seen(cm)
 	return nil
 }
