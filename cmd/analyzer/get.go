@@ -35,6 +35,12 @@ type getFlags struct {
 	Interval  time.Duration `help:"How often --watch asks; denials come by themselves." default:"5s"`
 }
 
+// chooseFlags choose some of a list.
+type chooseFlags struct {
+	Since  string   `help:"For how long back, such as 15m, 24h or 7d." placeholder:"DURATION"`
+	Filter []string `help:"Matcher in Alertmanager's syntax, such as principal=~\".*deploy.*\"; repeatable, all must hold." placeholder:"MATCHER" sep:"none"`
+}
+
 // whichFlags tell clusters of one name apart.
 type whichFlags struct {
 	Account string `help:"Account of the cluster." placeholder:"ID"`
@@ -42,21 +48,22 @@ type whichFlags struct {
 }
 
 type getClustersCmd struct {
+	Filter []string `help:"Matcher in Alertmanager's syntax, such as status!=\"ok\"; repeatable, all must hold." placeholder:"MATCHER" sep:"none"`
+
 	getFlags `embed:""`
 }
 
 // Run prints the clusters.
 func (c *getClustersCmd) Run(ctx context.Context, r *run) error {
-	return c.get(ctx, r, func(ask *asker) *list { return ask.clusters() })
+	return c.get(ctx, r, func(ask *asker) *list { return ask.clusters(client.ListClustersParams{Filter: c.Filter}) })
 }
 
 type getDenialsCmd struct {
-	Cluster string   `arg:"" help:"Name of the cluster."`
-	Since   string   `help:"For how long back, such as 15m, 24h or 7d." placeholder:"DURATION"`
-	Filter  []string `help:"Matcher in Alertmanager's syntax, such as reason=\"token_expired\"; repeatable, all must hold." placeholder:"MATCHER" sep:"none"`
+	Cluster string `arg:"" help:"Name of the cluster."`
 
-	whichFlags `embed:""`
-	getFlags   `embed:""`
+	chooseFlags `embed:""`
+	whichFlags  `embed:""`
+	getFlags    `embed:""`
 }
 
 // Run prints denials.
@@ -77,14 +84,16 @@ type getLockoutsCmd struct {
 	Cluster string `arg:"" optional:"" help:"Name of the cluster; without it, of all."`
 	State   string `help:"Whether it still holds: ${enum}." enum:"open,resolved,all" default:"open"`
 
-	whichFlags `embed:""`
-	getFlags   `embed:""`
+	chooseFlags `embed:""`
+	whichFlags  `embed:""`
+	getFlags    `embed:""`
 }
 
 // Run prints lockouts.
 func (c *getLockoutsCmd) Run(ctx context.Context, r *run) error {
 	params := client.ListLockoutsParams{
 		State: new(client.ListLockoutsParamsState(c.State)), Account: given(c.Account), Region: given(c.Region),
+		Since: given(c.Since), Filter: c.Filter,
 	}
 	return c.get(ctx, r, func(ask *asker) *list { return ask.lockouts(c.Cluster, params) })
 }
@@ -93,13 +102,14 @@ type getPrincipalsCmd struct {
 	Cluster string `arg:"" help:"Name of the cluster."`
 	Denied  bool   `help:"Only those that were denied."`
 
-	whichFlags `embed:""`
-	getFlags   `embed:""`
+	chooseFlags `embed:""`
+	whichFlags  `embed:""`
+	getFlags    `embed:""`
 }
 
 // Run prints principals.
 func (c *getPrincipalsCmd) Run(ctx context.Context, r *run) error {
-	params := client.ListPrincipalsParams{Account: given(c.Account), Region: given(c.Region)}
+	params := client.ListPrincipalsParams{Account: given(c.Account), Region: given(c.Region), Since: given(c.Since), Filter: c.Filter}
 	if c.Denied {
 		params.Denied = new(client.ListPrincipalsParamsDeniedTrue)
 	}

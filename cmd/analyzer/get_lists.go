@@ -73,11 +73,11 @@ func pageOf[T any](body []byte, member string, items []T, next *string, key func
 	return p, nil
 }
 
-func (a *asker) clusters() *list {
+func (a *asker) clusters(params client.ListClustersParams) *list {
 	l := &list{member: "clusters", narrow: 8, columns: strings.Fields(
 		"name account region status denials_24h principals_denied_24h last_denial last_event log_group")}
 	l.page = func(ctx context.Context, _ *int, _ *string) (page, error) {
-		res, err := a.api.ListClustersWithResponse(ctx)
+		res, err := a.api.ListClustersWithResponse(ctx, &params, asJSON)
 		if err != nil {
 			return page{}, a.unreachable(err)
 		}
@@ -149,12 +149,12 @@ func (a *asker) lockouts(cluster string, params client.ListLockoutsParams) *list
 
 func (a *asker) lockoutPage(ctx context.Context, cluster string, params *client.ListLockoutsParams) (*client.ListLockoutsResponse, error) {
 	if cluster == "" {
-		return a.api.ListLockoutsWithResponse(ctx, params)
+		return a.api.ListLockoutsWithResponse(ctx, params, asJSON)
 	}
 	res, err := a.api.ListClusterLockoutsWithResponse(ctx, cluster, &client.ListClusterLockoutsParams{
 		State: (*client.ListClusterLockoutsParamsState)(params.State), Account: params.Account, Region: params.Region,
-		Limit: params.Limit, Next: params.Next,
-	})
+		Since: params.Since, Filter: params.Filter, Limit: params.Limit, Next: params.Next,
+	}, asJSON)
 	return (*client.ListLockoutsResponse)(res), err
 }
 
@@ -171,7 +171,7 @@ func (a *asker) principals(cluster string, params client.ListPrincipalsParams) *
 			"cluster first_denial first_grant sessions user_ids")}
 	l.page = func(ctx context.Context, limit *int, next *string) (page, error) {
 		params.Limit, params.Next = limit, next
-		res, err := a.api.ListPrincipalsWithResponse(ctx, cluster, &params)
+		res, err := a.api.ListPrincipalsWithResponse(ctx, cluster, &params, asJSON)
 		if err != nil {
 			return page{}, a.unreachable(err)
 		}

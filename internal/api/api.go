@@ -44,12 +44,13 @@ type Store interface {
 	// Cursors are how far these clusters were read, and which streams.
 	Cursors(ctx context.Context, clusters []authlog.Cluster) ([]authlog.Cursor, error)
 	// Diagnoses lists at most f.Limit diagnoses that f chooses, the one seen
-	// last first.
+	// last first, or last where f asks for that.
 	Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error)
 	// Diagnosis returns one, or an error that is authlog.ErrNotFound.
 	Diagnosis(ctx context.Context, id string) (authlog.Diagnosis, error)
 	// Principals lists at most f.Limit principals that f chooses, each on each
-	// of its clusters, the one heard of last first.
+	// of its clusters, the one heard of last first, or last where f asks for
+	// that.
 	Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error)
 	// Samples lists at most limit samples of a cluster and code, the newest
 	// first.
@@ -153,17 +154,17 @@ func metrics(r chi.Router, cfg *Config) {
 // findings are the routes that tell of clusters.
 func findings(r chi.Router, cfg *Config) {
 	which := []param{{name: "account"}, {name: "region"}}
-	get(r, "/clusters", answer(listClusters(cfg)))
+	get(r, "/clusters", answer(listClusters(cfg), clusterParams()...))
 	get(r, "/clusters/{name}", answer(showCluster(cfg), which...))
 	get(r, "/clusters/{name}/access", answer(showAccess(cfg), which...))
 	get(r, "/clusters/{name}/creator", answer(showCreator(cfg), which...))
 	get(r, "/clusters/{name}/denials", answer(listDenials(cfg.Store, cfg.Now), denialParams()...))
 	get(r, "/clusters/{name}/denials/stats", answer(clusterStats(cfg.Store, cfg.Now), statsParams()...))
-	get(r, "/clusters/{name}/lockouts", answer(listLockoutsOf(cfg.Store, cfg.Now), lockoutParams()...))
+	get(r, "/clusters/{name}/lockouts", answer(listLockoutsOf(cfg), lockoutParams()...))
 	get(r, "/clusters/{name}/principals", answer(listPrincipals(cfg.Store, cfg.Now), principalParams()...))
 	get(r, "/stats", answer(fleetStats(cfg.Store, cfg.Now), append(statsParams(), param{name: "cluster"})...))
-	get(r, "/lockouts", answer(listLockouts(cfg.Store), diagnosisParams()...))
-	get(r, "/diagnoses", answer(listDiagnoses(cfg.Store), diagnosisParams()...))
+	get(r, "/lockouts", answer(listLockouts(cfg), diagnosisParams()...))
+	get(r, "/diagnoses", answer(listDiagnoses(cfg), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
 	r.Post("/explain", explain(cfg))

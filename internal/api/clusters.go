@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,26 +41,118 @@ func status(c *authlog.ClusterSummary, logging authlog.Answer, now time.Time) st
 	}
 }
 
+const maxClusters = 10_000
+
+func clusterParams() []param {
+	return append([]param{{name: "filter", repeatable: true}}, listedBy()...)
+}
+
+// clusterSheet is how clusters are listed.
+func clusterSheet() *sheet[cluster] {
+	return &sheet[cluster]{"clusters", []column[cluster]{
+		{"name", nil, func(c *cluster) any { return c.Name }},
+		{"account", nil, func(c *cluster) any { return c.Account }},
+		{"region", nil, func(c *cluster) any { return c.Region }},
+		{"log_group", nil, func(c *cluster) any { return c.LogGroup }},
+		{"last_event", nil, func(c *cluster) any { return c.LastEvent }},
+		{"last_denial", nil, func(c *cluster) any { return c.LastDenial }},
+		{"denials_24h", nil, func(c *cluster) any { return c.Denials24h }},
+		{"principals_denied_24h", nil, func(c *cluster) any { return c.PrincipalsDenied24h }},
+		{"status", nil, func(c *cluster) any { return c.Status }},
+	}}
+}
+
 func listClusters(cfg *Config) ask {
-	return func(r *http.Request, _ query) (document, error) {
+	sheet := clusterSheet()
+	return func(r *http.Request, q query) (document, error) {
+		layout, err := sheet.layout(r, q)
+		if err != nil {
+			return document{}, err
+		}
+		part, err := q.clusters()
+		if err != nil {
+			return document{}, err
+		}
 		at := cfg.Now()
 		found, err := cfg.Store.Clusters(r.Context(), at)
 		if err != nil {
 			return document{}, err
 		}
-		list := clusterList{Clusters: make([]cluster, 0, len(found))}
+		list := make([]cluster, 0, len(found))
 		for i := range found {
-			list.Clusters = append(list.Clusters, wireCluster(&found[i], cfg.facts(found[i].Cluster).Logging, at))
+			list = append(list, wireCluster(&found[i], cfg.facts(found[i].Cluster).Logging, at))
 		}
-		return jsonDocument(list), nil
+		list, next := part.of(list)
+		return layout.page(r, q, list, next, time.Time{}), nil
 	}
 }
 
-// sortClusters puts them into the order of the store: by name, account and
-// region.
-func sortClusters(list []authlog.ClusterSummary) {
-	slices.SortFunc(list, func(a, b authlog.ClusterSummary) int {
-		return cmp.Or(strings.Compare(a.Cluster.Name, b.Cluster.Name), strings.Compare(a.Cluster.Account, b.Cluster.Account),
-			strings.Compare(a.Cluster.Region, b.Cluster.Region))
+// A clusterPart is which of all clusters a request asks for.
+type clusterPart struct {
+	keep    func(*cluster) bool // nil: all
+	limit   int
+	reverse bool
+	behind  *cluster // by its key; nil: from the first
+}
+
+// clusters reads which ones a request asks for.
+func (q query) clusters() (p clusterPart, err error) {
+	p.keep, err = keep(q, []string{"cluster", "account", "region", "status"}, func(c *cluster, name string) string {
+		if name == "status" {
+			return c.Status
+		}
+		return clusterLabel(c.key(), name)
 	})
+	if err != nil {
+		return p, err
+	}
+	ascending, err := q.order(true, "asc (by name, account and region) or desc")
+	if err != nil {
+		return p, err
+	}
+	p.reverse = !ascending
+	if p.limit, err = q.count("limit", math.MaxInt, maxClusters); err != nil {
+		return p, err
+	}
+	if token := q.get("next"); token != "" {
+		parts, ok := unseal(placeOfCluster, token, 3)
+		if !ok {
+			return p, refuseToken()
+		}
+		p.behind = &cluster{Name: parts[0], Account: parts[1], Region: parts[2]}
+	}
+	return p, nil
+}
+
+// of takes the part out of all clusters, which are sorted.
+func (p *clusterPart) of(all []cluster) (page []cluster, next string) {
+	order := compareClusters
+	if p.reverse {
+		slices.Reverse(all)
+		order = func(a, b authlog.Cluster) int { return compareClusters(b, a) }
+	}
+	all = slices.DeleteFunc(all, func(c cluster) bool {
+		return p.behind != nil && order(c.key(), p.behind.key()) <= 0 || p.keep != nil && !p.keep(&c)
+	})
+	if len(all) > p.limit {
+		all = all[:p.limit]
+		last := all[p.limit-1].key()
+		next = seal(placeOfCluster, last.Name, last.Account, last.Region)
+	}
+	return all, next
+}
+
+// key is which cluster it is.
+func (c *cluster) key() authlog.Cluster {
+	return authlog.Cluster{Name: c.Name, Account: c.Account, Region: c.Region}
+}
+
+// sortClusters puts them into the order of the store.
+func sortClusters(list []authlog.ClusterSummary) {
+	slices.SortFunc(list, func(a, b authlog.ClusterSummary) int { return compareClusters(a.Cluster, b.Cluster) })
+}
+
+// compareClusters is the order of the store: by name, account and region.
+func compareClusters(a, b authlog.Cluster) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Account, b.Account), strings.Compare(a.Region, b.Region))
 }

@@ -19,6 +19,7 @@ const tokenSum = 4
 
 // What a token may be a place in.
 const (
+	placeOfCluster   = "clusters page "
 	placeOfDenial    = "denials page "
 	placeOfDiagnosis = "diagnoses page "
 	placeOfPrincipal = "principals page "

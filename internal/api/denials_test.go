@@ -182,7 +182,7 @@ func TestAChangedTokenIsRefused(t *testing.T) {
 
 func TestOtherListsKnowNoParameters(t *testing.T) {
 	s := serveFake(t, &fake{})
-	for _, path := range []string{"/clusters?limit=5", "/reasons?limit=5", "/reasons/arn_not_mapped?limit=5"} {
+	for _, path := range []string{"/reasons?limit=5", "/catalogue/diagnoses?limit=5", "/reasons/arn_not_mapped?limit=5"} {
 		if p := decodeProblem(t, s.get(t, path), http.StatusBadRequest); p.Parameter != "limit" {
 			t.Errorf("%s: %+v", path, p)
 		}

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,16 +18,18 @@ const (
 )
 
 func diagnosisParams() []param {
-	return []param{
+	return append([]param{
 		{name: "state"},
 		{name: "severity", repeatable: true},
 		{name: "code", repeatable: true},
 		{name: "cluster"},
 		{name: "account"},
 		{name: "region"},
-		{name: "limit"},
-		{name: "next"},
-	}
+		{name: "start"},
+		{name: "end"},
+		{name: "since"},
+		{name: "filter", repeatable: true},
+	}, listedBy()...)
 }
 
 // lockoutParams are those of the lockouts of one cluster, which the path names.
@@ -35,119 +37,164 @@ func lockoutParams() []param {
 	return slices.DeleteFunc(diagnosisParams(), func(p param) bool { return p.name == "cluster" })
 }
 
-// listLockouts lists the diagnoses by which someone is kept out, without those
-// that another one explains.
-func listLockouts(store Store) ask {
-	return func(r *http.Request, q query) (document, error) {
-		f, err := q.diagnoses(lockoutCodes())
-		if err != nil {
-			return document{}, err
-		}
-		return lockouts(r, store, f, q)
-	}
+// diagnosisSheet is how diagnoses are listed, which the list calls member.
+func diagnosisSheet(member string) *sheet[lockout] {
+	return &sheet[lockout]{member, []column[lockout]{
+		{"id", nil, func(d *lockout) any { return d.ID }},
+		{"url", nil, func(d *lockout) any { return d.URL }},
+		{"code", nil, func(d *lockout) any { return d.Code }},
+		{"title", nil, func(d *lockout) any { return d.Title }},
+		{"subject", nil, func(d *lockout) any { return d.Subject }},
+		{"cluster", clusterParts(), func(d *lockout) any { return d.Cluster }},
+		{"severity", nil, func(d *lockout) any { return string(d.Severity) }},
+		{"confidence", nil, func(d *lockout) any { return string(d.Confidence) }},
+		{"state", nil, func(d *lockout) any { return string(d.State) }},
+		{"summary", nil, func(d *lockout) any { return d.Summary }},
+		{"who_acts", nil, func(d *lockout) any { return d.WhoActs }},
+		{"first_seen", nil, func(d *lockout) any { return d.FirstSeen }},
+		{"last_seen", nil, func(d *lockout) any { return d.LastSeen }},
+		{"count", nil, func(d *lockout) any { return d.Count }},
+		{"affected", nil, func(d *lockout) any { return d.Affected }},
+		{"affected_total", nil, func(d *lockout) any { return d.AffectedTotal }},
+		{"remedies", nil, func(d *lockout) any { return d.Remedies }},
+		{"parent", nil, func(d *lockout) any { return d.Parent }},
+		{"children_total", nil, func(d *lockout) any { return d.ChildrenTotal }},
+		{"resolution", resolutionParts(), func(d *lockout) any { return d.Resolution }},
+	}}
 }
 
-func listLockoutsOf(store Store, now func() time.Time) ask {
+// listLockouts lists the diagnoses by which someone is kept out, without those
+// that another one explains.
+func listLockouts(cfg *Config) ask {
+	list := diagnosesList(cfg, "lockouts", lockoutCodes(), true)
+	return func(r *http.Request, q query) (document, error) { return list(r, q, q.get("cluster")) }
+}
+
+func listLockoutsOf(cfg *Config) ask {
+	list := diagnosesList(cfg, "lockouts", lockoutCodes(), true)
 	return func(r *http.Request, q query) (document, error) {
-		f, err := q.diagnoses(lockoutCodes())
-		if err == nil {
-			f.Cluster, err = clusterName(r)
-		}
+		name, err := clusterName(r)
 		if err != nil {
 			return document{}, err
 		}
-		doc, err := lockouts(r, store, f, q)
+		doc, err := list(r, q, name)
 		if err == nil && doc.empty {
-			err = mustKnow(r.Context(), store, f.Cluster, now())
+			err = mustKnow(r.Context(), cfg.Store, name, cfg.Now())
 		}
 		return doc, err
 	}
 }
 
-func lockouts(r *http.Request, store Store, f authlog.DiagnosisFilter, q query) (document, error) {
-	f.TopOnly = true
-	if len(f.Codes) == 0 {
-		f.Codes = lockoutCodes()
-	}
-	list, next, err := diagnosesPage(r, store, f)
-	if err != nil {
-		return document{}, err
-	}
-	return pageDocument(lockoutList{Lockouts: list, Next: next}, len(list), next, r.URL, q), nil
-}
-
 // listDiagnoses lists all that was found: also what keeps nobody out, and what
 // another diagnosis explains.
-func listDiagnoses(store Store) ask {
-	return func(r *http.Request, q query) (document, error) {
-		f, err := q.diagnoses(allCodes())
+func listDiagnoses(cfg *Config) ask {
+	list := diagnosesList(cfg, "diagnoses", allCodes(), false)
+	return func(r *http.Request, q query) (document, error) { return list(r, q, q.get("cluster")) }
+}
+
+// diagnosesList lists diagnoses of these codes, of a cluster if one is named.
+func diagnosesList(cfg *Config, member string, codes []string, topOnly bool) func(r *http.Request, q query, cluster string) (document, error) {
+	sheet := diagnosisSheet(member)
+	return func(r *http.Request, q query, cluster string) (document, error) {
+		layout, err := sheet.layout(r, q)
 		if err != nil {
 			return document{}, err
 		}
-		list, next, err := diagnosesPage(r, store, f)
+		f, keep, err := q.diagnoses(codes, cfg.Now())
 		if err != nil {
 			return document{}, err
 		}
-		return pageDocument(diagnosisList{Diagnoses: list, Next: next}, len(list), next, r.URL, q), nil
+		f.Cluster, f.TopOnly = cluster, topOnly
+		if len(f.Codes) == 0 && topOnly {
+			f.Codes = codes
+		}
+		limit := f.Limit
+		all := reading[authlog.Diagnosis]{
+			next: func(ctx context.Context, n int) ([]authlog.Diagnosis, error) {
+				f.Limit = n
+				return cfg.Store.Diagnoses(ctx, f)
+			},
+			goOn: func(last *authlog.Diagnosis) { f.After = placeOf(last) },
+			keep: keep,
+		}
+		found, last, err := all.page(r.Context(), limit)
+		if err != nil {
+			return document{}, err
+		}
+		next := ""
+		if last != nil {
+			next = seal(placeOfDiagnosis, stamp(last.LastSeen), last.ID)
+		}
+		return layout.page(r, q, wireLockouts(found), next, f.SeenSince), nil
 	}
 }
 
-func diagnosesPage(r *http.Request, store Store, f authlog.DiagnosisFilter) (list []lockout, next string, err error) {
-	limit := f.Limit
-	f.Limit++ // one more than is shown tells whether another page follows
-	found, err := store.Diagnoses(r.Context(), f)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(found) > limit {
-		found = found[:limit]
-		last := &found[limit-1]
-		next = seal(placeOfDiagnosis, stamp(last.LastSeen), last.ID)
-	}
-	return wireLockouts(found), next, nil
-}
-
-// pageDocument is a page, and where the next one is.
-func pageDocument(v any, items int, next string, u *url.URL, q query) document {
-	doc := jsonDocument(v)
-	doc.empty = items == 0 && q.get("next") == ""
-	if next != "" {
-		doc.next = nextURL(u, q, next)
-	}
-	return doc
+func placeOf(d *authlog.Diagnosis) authlog.DiagnosisPlace {
+	return authlog.DiagnosisPlace{LastSeen: d.LastSeen, ID: d.ID}
 }
 
 // diagnoses reads which ones a request asks for: open ones, if it does not say.
-func (q query) diagnoses(codes []string) (f authlog.DiagnosisFilter, err error) {
-	f.Codes, f.Cluster, f.Account, f.Region = q["code"], q.get("cluster"), q.get("account"), q.get("region")
+// Those of a span are those that were seen within it, be it that they began
+// before or ended after.
+func (q query) diagnoses(codes []string, now time.Time) (f authlog.DiagnosisFilter, chosen func(*authlog.Diagnosis) bool, err error) {
+	f.Account, f.Region = q.get("account"), q.get("region")
 	if f.State, err = q.state(); err != nil {
-		return f, err
+		return f, nil, err
 	}
-	for _, s := range q["severity"] {
-		if !slices.Contains([]string{"critical", "warning", "info"}, s) {
-			return f, refuseParameter("severity", "must be critical, warning or info, not %q", s)
-		}
-		f.Severities = append(f.Severities, authlog.Severity(s))
+	if f.Severities, err = q.severities(); err != nil {
+		return f, nil, err
 	}
+	f.Codes = q["code"]
 	for _, code := range f.Codes {
 		if !slices.Contains(codes, code) {
-			return f, refuseParameter("code", "does not know %q here; GET /catalogue/diagnoses lists all codes and says which are lockouts", code)
+			return f, nil, refuseParameter("code", "does not know %q here; GET /catalogue/diagnoses lists all codes and says which are lockouts", code)
 		}
 	}
 	if err = q.accountAndRegion(); err != nil {
-		return f, err
+		return f, nil, err
 	}
+	var end time.Time
+	if f.SeenSince, end, err = q.span(now); err != nil {
+		return f, nil, err
+	}
+	matching, err := keep(q, diagnosisLabels(), diagnosisLabel)
+	if err != nil {
+		return f, nil, err
+	}
+	if matching != nil || !end.IsZero() {
+		chosen = func(d *authlog.Diagnosis) bool {
+			return (end.IsZero() || d.FirstSeen.Before(end)) && (matching == nil || matching(d))
+		}
+	}
+	return f, chosen, q.diagnosesPage(&f)
+}
+
+// diagnosesPage reads how many to show, in which order, and from where.
+func (q query) diagnosesPage(f *authlog.DiagnosisFilter) (err error) {
 	if f.Limit, err = q.count("limit", defaultDiagnoses, maxDiagnoses); err != nil {
-		return f, err
+		return err
+	}
+	if f.Ascending, err = q.order(false, newestFirst); err != nil {
+		return err
 	}
 	if token := q.get("next"); token != "" {
 		parts, ok := unseal(placeOfDiagnosis, token, 2)
 		if !ok {
-			return f, refuseToken()
+			return refuseToken()
 		}
 		f.After = authlog.DiagnosisPlace{LastSeen: parseStamp(parts[0]), ID: parts[1]}
 	}
-	return f, nil
+	return nil
+}
+
+func (q query) severities() (list []authlog.Severity, err error) {
+	for _, s := range q["severity"] {
+		if !slices.Contains([]string{"critical", "warning", "info"}, s) {
+			return nil, refuseParameter("severity", "must be critical, warning or info, not %q", s)
+		}
+		list = append(list, authlog.Severity(s))
+	}
+	return list, nil
 }
 
 func (q query) state() (authlog.DiagnosisState, error) {

@@ -119,7 +119,7 @@ func TestListsOfDiagnosesRefuseWhatTheyDoNotKnow(t *testing.T) {
 	for query, parameter := range map[string]string{
 		"state=closed": "state", "severity=high": "severity", "code=no_such_code": "code", "code=credential_probe": "code",
 		"limit=501": "limit", "limit=0": "limit", "next=x": "next", "next=" + token[1:]: "next", "account=1": "account", "region=mars": "region",
-		"next=AaINaMYgkC_1zgNzpW__VnX1UKc": "next", "state=open&state=open": "state", "since=1h": "since",
+		"next=AaINaMYgkC_1zgNzpW__VnX1UKc": "next", "state=open&state=open": "state", "since=soon": "since", "order=up": "order", "fields=nothing": "fields", "filter=layer%3D%22sts%22": "filter",
 	} {
 		p := decodeProblem(t, s.get(t, "/lockouts?"+query), http.StatusBadRequest)
 		if p.Parameter != parameter {

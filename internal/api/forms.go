@@ -9,90 +9,68 @@ import (
 	"github.com/elnormous/contenttype"
 )
 
-// A form is one way to write a list of denials.
-type form struct {
-	mediaType string
-	render    func(list []denial, columns []column, next string) document
-}
+// The ways to write a list.
+const (
+	formJSON  = "application/json"
+	formLines = "application/x-ndjson"
+	formCSV   = "text/csv"
+)
 
 // forms lists them in the order of our preference.
-func forms() []form {
-	return []form{
-		{"application/json", renderJSON},
-		{"application/x-ndjson", renderLines},
-		{"text/csv", renderCSV},
-	}
-}
+func forms() []string { return []string{formJSON, formLines, formCSV} }
 
 // negotiate chooses the form by the header Accept (RFC 9110 12.5.1).
-func negotiate(r *http.Request) (form, error) {
-	all := forms()
+func negotiate(r *http.Request) (form string, err error) {
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if accept == "" {
-		return all[0], nil
+		return formJSON, nil
 	}
 	var offered []contenttype.MediaType
-	for _, f := range all {
-		offered = append(offered, contenttype.NewMediaType(f.mediaType))
+	for _, f := range forms() {
+		offered = append(offered, contenttype.NewMediaType(f))
 	}
 	chosen, _, err := contenttype.GetAcceptableMediaTypeFromHeader(accept, offered)
 	if err != nil {
-		return form{}, plain(http.StatusNotAcceptable,
-			fmt.Sprintf("Accept: %s asks for none of application/json, application/x-ndjson, text/csv", accept))
+		return "", plain(http.StatusNotAcceptable, fmt.Sprintf("Accept: %s asks for none of %s", accept, strings.Join(forms(), ", ")))
 	}
-	i := slices.IndexFunc(all, func(f form) bool { return f.mediaType == chosen.MIME() })
-	return all[i], nil
+	return chosen.MIME(), nil
 }
 
-// A column is one field of a denial on its own.
-type column struct {
+// A sheet is how things of one kind are listed.
+type sheet[T any] struct {
+	member  string // of a JSON document, that holds them
+	columns []column[T]
+}
+
+// A column is one field of a thing on its own.
+type column[T any] struct {
 	name  string
-	value func(*denial) any // a string, time, bool, list of strings, or *principal
+	parts []string     // of the value, which takes as many cells; nil: one
+	value func(*T) any // what cells knows to write
 }
 
-func denialColumns() []column {
-	return []column{
-		{"id", func(d *denial) any { return d.ID }},
-		{"time", func(d *denial) any { return d.Time }},
-		{"cluster", func(d *denial) any { return d.Cluster }},
-		{"account", func(d *denial) any { return d.Account }},
-		{"region", func(d *denial) any { return d.Region }},
-		{"reason", func(d *denial) any { return d.Reason }},
-		{"layer", func(d *denial) any { return d.Layer }},
-		{"error", func(d *denial) any { return d.Error }},
-		{"principal", func(d *denial) any { return d.Principal }},
-		{"client", func(d *denial) any { return d.Client }},
-		{"sts_endpoint", func(d *denial) any { return d.STSEndpoint }},
-		{"who_acts", func(d *denial) any { return d.WhoActs }},
-		{"retryable", func(d *denial) any { return d.Retryable }},
-		{"summary", func(d *denial) any { return d.Summary }},
-		{"docs", func(d *denial) any { return d.Docs }},
-	}
-}
-
-// columns reads fields: names, separated by commas. Without it all are shown.
-func (q query) columns() ([]column, error) {
-	all := denialColumns()
+// chosen reads fields: names, separated by commas. Without it all are shown.
+func (s *sheet[T]) chosen(q query) ([]column[T], error) {
 	names := q.get("fields")
 	if names == "" {
-		return all, nil
+		return s.columns, nil
 	}
-	var chosen []column
+	var chosen []column[T]
 	for name := range strings.SplitSeq(names, ",") {
-		is := func(c column) bool { return c.name == name }
-		i := slices.IndexFunc(all, is)
+		is := func(c column[T]) bool { return c.name == name }
+		i := slices.IndexFunc(s.columns, is)
 		switch {
 		case i < 0:
-			return nil, refuseParameter("fields", "has the unknown field %q; known are %s", name, namesOf(all))
+			return nil, refuseParameter("fields", "has the unknown field %q; known are %s", name, namesOf(s.columns))
 		case slices.ContainsFunc(chosen, is):
 			return nil, refuseParameter("fields", "names %q twice", name)
 		}
-		chosen = append(chosen, all[i])
+		chosen = append(chosen, s.columns[i])
 	}
 	return chosen, nil
 }
 
-func namesOf(columns []column) string {
+func namesOf[T any](columns []column[T]) string {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.name
@@ -100,30 +78,58 @@ func namesOf(columns []column) string {
 	return strings.Join(names, ", ")
 }
 
-// pick is the denial with the chosen fields alone.
-func pick(d *denial, columns []column) map[string]any {
+// pick is the thing with the chosen fields alone.
+func pick[T any](thing *T, columns []column[T]) map[string]any {
 	picked := make(map[string]any, len(columns))
 	for _, c := range columns {
-		picked[c.name] = c.value(d)
+		picked[c.name] = c.value(thing)
 	}
 	return picked
 }
 
-func renderJSON(list []denial, columns []column, next string) document {
-	if len(columns) == len(denialColumns()) {
-		return jsonDocument(denialList{Denials: list, Next: next})
-	}
-	rows := make([]map[string]any, len(list))
-	for i := range list {
-		rows[i] = pick(&list[i], columns)
-	}
-	return jsonDocument(pickedList{Denials: rows, Next: next})
+// A layout is how one request wants things to be listed.
+type layout[T any] struct {
+	sheet   *sheet[T]
+	form    string
+	columns []column[T]
 }
 
-// renderLines writes one JSON object a line. The next page is in the header
+// layout reads the header Accept and the parameter fields.
+func (s *sheet[T]) layout(r *http.Request, q query) (l layout[T], err error) {
+	l.sheet = s
+	if l.form, err = negotiate(r); err != nil {
+		return l, err
+	}
+	l.columns, err = s.chosen(q)
+	return l, err
+}
+
+// render writes a page. In other forms than JSON the next one is in the header
 // Link alone.
-func renderLines(list []denial, columns []column, _ string) document {
-	doc := document{mediaType: "application/x-ndjson"}
+func (l *layout[T]) render(list []T, next string) document {
+	switch l.form {
+	case formLines:
+		return renderLines(list, l.columns)
+	case formCSV:
+		return renderCSV(list, l.columns)
+	}
+	page := map[string]any{l.sheet.member: list}
+	if len(l.columns) < len(l.sheet.columns) {
+		rows := make([]map[string]any, len(list))
+		for i := range list {
+			rows[i] = pick(&list[i], l.columns)
+		}
+		page[l.sheet.member] = rows
+	}
+	if next != "" {
+		page["next"] = next
+	}
+	return jsonDocument(page)
+}
+
+// renderLines writes one JSON object a line.
+func renderLines[T any](list []T, columns []column[T]) document {
+	doc := document{mediaType: formLines}
 	for i := range list {
 		doc.body = append(doc.body, jsonDocument(pick(&list[i], columns)).body...)
 	}

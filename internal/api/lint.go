@@ -142,6 +142,6 @@ func GrantedSince(ctx context.Context, store Principals, c authlog.Cluster, sinc
 			return arns, nil
 		}
 		last := &found[len(found)-1]
-		f.After = authlog.PrincipalPlace{Last: last.Last(), Cluster: last.Cluster, ARN: last.Principal.ARN}
+		f.After = last.Place()
 	}
 }

@@ -27,7 +27,7 @@ func (q query) matchers(sel *selection) error {
 		}
 	}
 	if len(rest) > 0 {
-		sel.keep = func(d *authlog.Denial) bool { return holds(rest, d) }
+		sel.keep = func(d *authlog.Denial) bool { return holds(rest, d, labelOf) }
 	}
 	return nil
 }
@@ -49,15 +49,6 @@ func (q query) filters(known []string) (found labels.Matchers, err error) {
 	return found, nil
 }
 
-func holds(matchers labels.Matchers, d *authlog.Denial) bool {
-	for _, m := range matchers {
-		if !m.Matches(labelOf(d, m.Name)) {
-			return false
-		}
-	}
-	return true
-}
-
 // denialLabels are those that a matcher of denials may name.
 func denialLabels() []string {
 	return []string{"reason", "layer", "who_acts", "principal", "kind", "cluster", "account", "region"}
@@ -72,12 +63,6 @@ func labelOf(d *authlog.Denial, name string) string {
 	case "layer", "who_acts":
 		r, _ := rules.ByCode(d.Reason)
 		return reasonLabel(&r, name)
-	case "cluster":
-		return d.Cluster.Name
-	case "account":
-		return d.Cluster.Account
-	case "region":
-		return d.Cluster.Region
 	case "principal":
 		if d.Principal != nil {
 			return d.Principal.ARN
@@ -86,6 +71,48 @@ func labelOf(d *authlog.Denial, name string) string {
 		if d.Principal != nil {
 			return string(d.Principal.Kind)
 		}
+	}
+	return clusterLabel(d.Cluster, name)
+}
+
+// diagnosisLabels are those that a matcher of diagnoses may name.
+func diagnosisLabels() []string {
+	return []string{"code", "severity", "confidence", "state", "who_acts", "subject", "principal", "cluster", "account", "region"}
+}
+
+// diagnosisLabel is what a matcher of that name is compared with; "" for what
+// the diagnosis does not have.
+func diagnosisLabel(d *authlog.Diagnosis, name string) string {
+	switch name {
+	case "code":
+		return d.Code
+	case "severity":
+		return string(d.Severity)
+	case "confidence":
+		return string(d.Confidence)
+	case "state":
+		return string(d.State)
+	case "who_acts":
+		return wireLockout(d).WhoActs
+	case "subject":
+		return d.Subject
+	case "principal":
+		if strings.HasPrefix(d.Subject, "arn:") {
+			return d.Subject
+		}
+	}
+	return clusterLabel(d.Cluster, name)
+}
+
+// clusterLabel is what a matcher of a cluster's label is compared with.
+func clusterLabel(c authlog.Cluster, name string) string {
+	switch name {
+	case "cluster":
+		return c.Name
+	case "account":
+		return c.Account
+	case "region":
+		return c.Region
 	}
 	return ""
 }

@@ -123,7 +123,10 @@ func examplesOf(p *openapi3.Parameter) (values []url.Values) {
 		all = append(all, schema.Items.Value.Enum...)
 	}
 	if schema.Min != nil {
-		all = append(all, *schema.Min, *schema.Max, schema.Default)
+		all = append(all, *schema.Min, *schema.Max)
+	}
+	if schema.Default != nil {
+		all = append(all, schema.Default)
 	}
 	for _, one := range all {
 		v := url.Values{}

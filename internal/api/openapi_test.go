@@ -138,7 +138,7 @@ func checkContent(t *testing.T, content openapi3.Content, u *url.URL, r reply) {
 			t.Fatal(err)
 		}
 		for line := range bytes.Lines(body) {
-			schema := "Denial"
+			schema := thingsOf(u.Path).schema
 			if strings.HasSuffix(u.Path, "/stats") {
 				schema = "StatsRow"
 			}
@@ -147,9 +147,22 @@ func checkContent(t *testing.T, content openapi3.Content, u *url.URL, r reply) {
 	case strings.HasSuffix(mediaType, "json"):
 		checkBody(t, documented.Schema.Value, body)
 	}
-	if strings.HasSuffix(u.Path, "/denials") && mediaType == "application/json" && !u.Query().Has("fields") {
-		checkWholeDenials(t, body)
+	if l := thingsOf(u.Path); l.member != "" && mediaType == "application/json" && !u.Query().Has("fields") {
+		checkWhole(t, l.member, l.schema, body)
 	}
+}
+
+// thingsOf says what a list holds: the member of its JSON document, and the
+// schema of each; nothing for what is no list.
+func thingsOf(path string) (l struct{ member, schema string }) {
+	l.member = path[strings.LastIndex(path, "/")+1:]
+	l.schema = map[string]string{
+		"clusters": "Cluster", "denials": "Denial", "lockouts": "Lockout", "diagnoses": "Lockout", "principals": "PrincipalSummary",
+	}[l.member]
+	if l.schema == "" || strings.HasPrefix(path, "/catalogue/") {
+		l.member = ""
+	}
+	return l
 }
 
 func plainBody(t *testing.T, r reply) []byte {
@@ -179,21 +192,25 @@ func checkBody(t *testing.T, schema *openapi3.Schema, body []byte) {
 	}
 }
 
-// checkWholeDenials holds the document to its word that every member is there.
-func checkWholeDenials(t *testing.T, body []byte) {
+// checkWhole holds the document to its word that every member is there.
+func checkWhole(t *testing.T, member, schema string, body []byte) {
 	t.Helper()
 	doc, err := strict()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list struct{ Denials []map[string]any }
-	if err := json.Unmarshal(body, &list); err != nil {
+	page := map[string]json.RawMessage{}
+	var list []map[string]any
+	if err := json.Unmarshal(body, &page); err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range list.Denials {
-		for name := range doc.Components.Schemas["Denial"].Value.Properties {
-			if _, ok := d[name]; !ok {
-				t.Errorf("a denial lacks %s", name)
+	if err := json.Unmarshal(page[member], &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, thing := range list {
+		for name := range doc.Components.Schemas[schema].Value.Properties {
+			if _, ok := thing[name]; !ok {
+				t.Errorf("one of %s lacks %s", member, name)
 			}
 		}
 	}

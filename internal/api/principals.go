@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -17,12 +18,45 @@ const (
 )
 
 func principalParams() []param {
-	return []param{{name: "denied"}, {name: "account"}, {name: "region"}, {name: "limit"}, {name: "next"}}
+	return append([]param{
+		{name: "denied"},
+		{name: "account"},
+		{name: "region"},
+		{name: "start"},
+		{name: "end"},
+		{name: "since"},
+		{name: "filter", repeatable: true},
+	}, listedBy()...)
+}
+
+// principalSheet is how principals are listed.
+func principalSheet() *sheet[principalSummary] {
+	return &sheet[principalSummary]{"principals", []column[principalSummary]{
+		{"arn", nil, func(p *principalSummary) any { return p.ARN }},
+		{"kind", nil, func(p *principalSummary) any { return p.Kind }},
+		{"account", nil, func(p *principalSummary) any { return p.Account }},
+		{"aws_owned", nil, func(p *principalSummary) any { return p.AWSOwned }},
+		{"cluster", clusterParts(), func(p *principalSummary) any { return p.Cluster }},
+		{"first_grant", nil, func(p *principalSummary) any { return p.FirstGrant }},
+		{"last_grant", nil, func(p *principalSummary) any { return p.LastGrant }},
+		{"first_denial", nil, func(p *principalSummary) any { return p.FirstDenial }},
+		{"last_denial", nil, func(p *principalSummary) any { return p.LastDenial }},
+		{"grants", nil, func(p *principalSummary) any { return p.Grants }},
+		{"denials", nil, func(p *principalSummary) any { return p.Denials }},
+		{"reasons", nil, func(p *principalSummary) any { return p.Reasons }},
+		{"user_ids", nil, func(p *principalSummary) any { return p.UserIDs }},
+		{"sessions", nil, func(p *principalSummary) any { return p.Sessions }},
+	}}
 }
 
 func listPrincipals(store Store, now func() time.Time) ask {
+	sheet := principalSheet()
 	return func(r *http.Request, q query) (document, error) {
-		f, err := q.principals()
+		layout, err := sheet.layout(r, q)
+		if err != nil {
+			return document{}, err
+		}
+		f, keep, err := q.principals(now())
 		if err == nil {
 			f.Cluster, err = clusterName(r)
 		}
@@ -30,46 +64,65 @@ func listPrincipals(store Store, now func() time.Time) ask {
 			return document{}, err
 		}
 		limit := f.Limit
-		f.Limit++
-		found, err := store.Principals(r.Context(), f)
-		if err == nil && len(found) == 0 {
-			err = mustKnow(r.Context(), store, f.Cluster, now())
+		all := reading[authlog.PrincipalSummary]{
+			next: func(ctx context.Context, n int) ([]authlog.PrincipalSummary, error) {
+				f.Limit = n
+				return store.Principals(ctx, f)
+			},
+			goOn: func(last *authlog.PrincipalSummary) { f.After = last.Place() },
+			keep: keep,
 		}
+		found, last, err := all.page(r.Context(), limit)
 		if err != nil {
 			return document{}, err
 		}
 		next := ""
-		if len(found) > limit {
-			found = found[:limit]
-			last := &found[limit-1]
-			next = seal(placeOfPrincipal, stamp(last.Last()), last.Cluster.Name, last.Cluster.Account, last.Cluster.Region, last.Principal.ARN)
+		if last != nil {
+			at := last.Place()
+			next = seal(placeOfPrincipal, stamp(at.Last), at.Cluster.Name, at.Cluster.Account, at.Cluster.Region, at.ARN)
 		}
-		return pageDocument(principalList{Principals: wirePrincipals(found), Next: next}, len(found), next, r.URL, q), nil
+		doc := layout.page(r, q, wirePrincipals(found), next, f.Start)
+		if doc.empty {
+			err = mustKnow(r.Context(), store, f.Cluster, now())
+		}
+		return doc, err
 	}
 }
 
 // principals reads which ones a request asks for.
-func (q query) principals() (f authlog.PrincipalFilter, err error) {
+func (q query) principals(now time.Time) (f authlog.PrincipalFilter, chosen func(*authlog.PrincipalSummary) bool, err error) {
 	if f.Denied, err = q.flag("denied"); err != nil {
-		return f, err
+		return f, nil, err
 	}
 	f.Account, f.Region = q.get("account"), q.get("region")
 	if err = q.accountAndRegion(); err != nil {
-		return f, err
+		return f, nil, err
+	}
+	if f.Start, f.End, err = q.span(now); err != nil {
+		return f, nil, err
+	}
+	chosen, err = keep(q, []string{"principal", "kind", "cluster", "account", "region"}, func(p *authlog.PrincipalSummary, name string) string {
+		return labelOf(&authlog.Denial{Cluster: p.Cluster, Principal: &p.Principal}, name)
+	})
+	if err != nil {
+		return f, nil, err
 	}
 	if f.Limit, err = q.count("limit", defaultPrincipals, maxPrincipals); err != nil {
-		return f, err
+		return f, nil, err
+	}
+	if f.Ascending, err = q.order(false, newestFirst); err != nil {
+		return f, nil, err
 	}
 	if token := q.get("next"); token != "" {
 		parts, ok := unseal(placeOfPrincipal, token, 5)
 		if !ok {
-			return f, refuseToken()
+			return f, nil, refuseToken()
 		}
 		f.After = authlog.PrincipalPlace{
 			Last: parseStamp(parts[0]), Cluster: authlog.Cluster{Name: parts[1], Account: parts[2], Region: parts[3]}, ARN: parts[4],
 		}
 	}
-	return f, nil
+	return f, chosen, nil
 }
 
 // showPrincipal tells of one ARN on every cluster.

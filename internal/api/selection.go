@@ -31,8 +31,13 @@ func chosenBy() []param {
 	}
 }
 
+// listedBy are the parameters of every list: how it is shown.
+func listedBy() []param {
+	return []param{{name: "order"}, {name: "fields"}, {name: "limit"}, {name: "next"}}
+}
+
 func denialParams() []param {
-	return append(chosenBy(), param{name: "order"}, param{name: "fields"}, param{name: "limit"}, param{name: "next"})
+	return append(chosenBy(), listedBy()...)
 }
 
 func (q query) selection(cluster string, now time.Time) (sel *selection, err error) {
@@ -87,13 +92,9 @@ func (q query) accountAndRegion() error {
 }
 
 // position reads in which order to go and from where.
-func (q query) position(f *authlog.DenialFilter) error {
-	switch order := q.get("order"); order {
-	case "", "desc":
-	case "asc":
-		f.Ascending = true
-	default:
-		return refuseParameter("order", "must be desc (newest first) or asc, not %q", order)
+func (q query) position(f *authlog.DenialFilter) (err error) {
+	if f.Ascending, err = q.order(false, newestFirst); err != nil {
+		return err
 	}
 	token := q.get("next")
 	if token == "" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -69,10 +68,10 @@ func stats(r *http.Request, q query, store Store, cluster string, now time.Time)
 		return document{}, err
 	}
 	t := statsTable{by: by, filter: &f, series: found}
-	switch form.mediaType {
-	case "application/x-ndjson":
+	switch form {
+	case formLines:
 		return t.lines(), nil
-	case "text/csv":
+	case formCSV:
 		return t.csv(), nil
 	}
 	return jsonDocument(t.wire()), nil
@@ -247,7 +246,7 @@ func (t *statsTable) row(s *authlog.DenialSeries, n int64) map[string]any {
 }
 
 func (t *statsTable) lines() document {
-	doc := document{mediaType: "application/x-ndjson"}
+	doc := document{mediaType: formLines}
 	for _, row := range t.rows() {
 		doc.body = append(doc.body, jsonDocument(row).body...)
 	}
@@ -265,26 +264,12 @@ func (t *statsTable) csv() document {
 	for _, row := range t.rows() {
 		line := make([]string, len(columns))
 		for i, name := range columns {
-			line[i] = statCell(row[name])
+			line[i] = cell(row[name])
 		}
 		lines = append(lines, line)
 	}
 	if err := w.WriteAll(lines); err != nil {
 		panic(fmt.Errorf("write to memory: %w", err))
 	}
-	return document{mediaType: "text/csv; charset=utf-8; header=present", body: body.Bytes()}
-}
-
-func statCell(value any) string {
-	switch v := value.(type) {
-	case string:
-		return defuse(v)
-	case time.Time:
-		return v.Format(time.RFC3339Nano)
-	case bool:
-		return strconv.FormatBool(v)
-	case int64:
-		return strconv.FormatInt(v, 10)
-	}
-	panic(fmt.Errorf("no cell for %T", value)) // only a column of ours can cause it
+	return document{mediaType: csvType, body: body.Bytes()}
 }

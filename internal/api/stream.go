@@ -266,14 +266,7 @@ func (q query) changes() (func(*authlog.Change) bool, error) {
 		return nil, err
 	}
 	matchers, err := q.filters(streamLabels())
-	return func(c *authlog.Change) bool {
-		for _, m := range matchers {
-			if !m.Matches(changeLabel(c, m.Name)) {
-				return false
-			}
-		}
-		return true
-	}, err
+	return func(c *authlog.Change) bool { return holds(matchers, c, changeLabel) }, err
 }
 
 func streamLabels() []string {
@@ -290,23 +283,5 @@ func changeLabel(c *authlog.Change, name string) string {
 	case d == nil:
 		return labelOf(c.Denial, name)
 	}
-	switch name {
-	case "cluster":
-		return d.Cluster.Name
-	case "account":
-		return d.Cluster.Account
-	case "region":
-		return d.Cluster.Region
-	case "code":
-		return d.Code
-	case "severity":
-		return string(d.Severity)
-	case "who_acts":
-		return wireLockout(d).WhoActs
-	case "principal":
-		if strings.HasPrefix(d.Subject, "arn:") {
-			return d.Subject
-		}
-	}
-	return ""
+	return diagnosisLabel(d, name)
 }

@@ -10,10 +10,6 @@ import (
 // What goes over the wire. Names and meanings are the API: a field may be
 // added, none changes. Times are RFC 3339 in UTC; null says "none yet".
 
-type clusterList struct {
-	Clusters []cluster `json:"clusters"`
-}
-
 type cluster struct {
 	Name                string     `json:"name"`
 	Account             string     `json:"account"`
@@ -24,17 +20,6 @@ type cluster struct {
 	Denials24h          int64      `json:"denials_24h"`
 	PrincipalsDenied24h int64      `json:"principals_denied_24h"`
 	Status              string     `json:"status"` // see the status constants
-}
-
-type denialList struct {
-	Denials []denial `json:"denials"`
-	Next    string   `json:"next,omitempty"` // token of the next page; absent on the last
-}
-
-// A pickedList is a denialList whose denials have the chosen fields alone.
-type pickedList struct {
-	Denials []map[string]any `json:"denials"`
-	Next    string           `json:"next,omitempty"`
 }
 
 type denial struct {

@@ -12,16 +12,6 @@ import (
 // itself names more.
 const maxAffected = 5
 
-type lockoutList struct {
-	Lockouts []lockout `json:"lockouts"`
-	Next     string    `json:"next,omitempty"`
-}
-
-type diagnosisList struct {
-	Diagnoses []lockout `json:"diagnoses"`
-	Next      string    `json:"next,omitempty"`
-}
-
 // A lockout is a diagnosis in a list: whom to look after, and where the rest
 // is.
 type lockout struct {
@@ -42,7 +32,7 @@ type lockout struct {
 	Affected      []authlog.Affected     `json:"affected"`
 	AffectedTotal int                    `json:"affected_total"`
 	Remedies      []remedyTitle          `json:"remedies"`
-	Parent        string                 `json:"parent,omitempty"`
+	Parent        string                 `json:"parent"`
 	ChildrenTotal int                    `json:"children_total"`
 	Resolution    *authlog.Resolution    `json:"resolution"`
 }

@@ -6,11 +6,6 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-type principalList struct {
-	Principals []principalSummary `json:"principals"`
-	Next       string             `json:"next,omitempty"`
-}
-
 // A principalSummary is one principal on one cluster.
 type principalSummary struct {
 	ARN         string          `json:"arn"`

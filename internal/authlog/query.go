@@ -47,12 +47,14 @@ type DiagnosisFilter struct {
 	Account    string     // of the cluster
 	Region     string     // of the cluster
 	TopOnly    bool       // leave out those that another explains, see Diagnosis.Parent
+	SeenSince  time.Time  // only those seen then or later; ms
+	Ascending  bool       // the one seen last comes last
 	After      DiagnosisPlace
 	Limit      int // must be positive
 }
 
 // A DiagnosisPlace is a place in a list of diagnoses, which has the one seen
-// last first: that of the diagnosis with these two. Zero is before all.
+// last first, or last: that of the diagnosis with these two. Zero is before all.
 type DiagnosisPlace struct {
 	LastSeen time.Time
 	ID       string
@@ -86,12 +88,17 @@ type PrincipalFilter struct {
 	Region  string // of the cluster
 	ARN     string // canonical, exactly
 	Denied  bool   // only who was denied
-	After   PrincipalPlace
-	Limit   int // must be positive
+	// Only who was heard of first before End, and last at Start or later; ms,
+	// zero for no bound.
+	Start, End time.Time
+	Ascending  bool // the one heard of last comes last
+	After      PrincipalPlace
+	Limit      int // must be positive
 }
 
 // A PrincipalPlace is a place in a list of principals, which has the one heard
-// of last first: that of the principal with these three. Zero is before all.
+// of last first, or last: that of the principal with these three. Zero is
+// before all.
 type PrincipalPlace struct {
 	Last    time.Time
 	Cluster Cluster
@@ -117,6 +124,11 @@ func (p *PrincipalSummary) Last() time.Time {
 		return p.LastDenial
 	}
 	return p.LastGrant
+}
+
+// Place is where the principal stands in a list.
+func (p *PrincipalSummary) Place() PrincipalPlace {
+	return PrincipalPlace{Last: p.Last(), Cluster: p.Cluster, ARN: p.Principal.ARN}
 }
 
 // A ReasonTime is when a principal was last denied for a reason.

@@ -374,6 +374,12 @@ const (
 	OrderDesc Order = "desc"
 )
 
+// Defines values for OrderByName.
+const (
+	OrderByNameAsc  OrderByName = "asc"
+	OrderByNameDesc OrderByName = "desc"
+)
+
 // Defines values for State.
 const (
 	StateAll      State = "all"
@@ -385,6 +391,25 @@ const (
 const (
 	WouldLockOutFalse WouldLockOut = "false"
 	WouldLockOutTrue  WouldLockOut = "true"
+)
+
+// Defines values for ListClustersParamsOrder.
+const (
+	ListClustersParamsOrderAsc  ListClustersParamsOrder = "asc"
+	ListClustersParamsOrderDesc ListClustersParamsOrder = "desc"
+)
+
+// Defines values for ListClustersParamsFields.
+const (
+	ListClustersParamsFieldsAccount             ListClustersParamsFields = "account"
+	ListClustersParamsFieldsDenials24H          ListClustersParamsFields = "denials_24h"
+	ListClustersParamsFieldsLastDenial          ListClustersParamsFields = "last_denial"
+	ListClustersParamsFieldsLastEvent           ListClustersParamsFields = "last_event"
+	ListClustersParamsFieldsLogGroup            ListClustersParamsFields = "log_group"
+	ListClustersParamsFieldsName                ListClustersParamsFields = "name"
+	ListClustersParamsFieldsPrincipalsDenied24H ListClustersParamsFields = "principals_denied_24h"
+	ListClustersParamsFieldsRegion              ListClustersParamsFields = "region"
+	ListClustersParamsFieldsStatus              ListClustersParamsFields = "status"
 )
 
 // Defines values for ListDenialsParamsOrder.
@@ -431,10 +456,64 @@ const (
 	ListClusterLockoutsParamsStateResolved ListClusterLockoutsParamsState = "resolved"
 )
 
+// Defines values for ListClusterLockoutsParamsOrder.
+const (
+	ListClusterLockoutsParamsOrderAsc  ListClusterLockoutsParamsOrder = "asc"
+	ListClusterLockoutsParamsOrderDesc ListClusterLockoutsParamsOrder = "desc"
+)
+
+// Defines values for ListClusterLockoutsParamsFields.
+const (
+	ListClusterLockoutsParamsFieldsAffected      ListClusterLockoutsParamsFields = "affected"
+	ListClusterLockoutsParamsFieldsAffectedTotal ListClusterLockoutsParamsFields = "affected_total"
+	ListClusterLockoutsParamsFieldsChildrenTotal ListClusterLockoutsParamsFields = "children_total"
+	ListClusterLockoutsParamsFieldsCluster       ListClusterLockoutsParamsFields = "cluster"
+	ListClusterLockoutsParamsFieldsCode          ListClusterLockoutsParamsFields = "code"
+	ListClusterLockoutsParamsFieldsConfidence    ListClusterLockoutsParamsFields = "confidence"
+	ListClusterLockoutsParamsFieldsCount         ListClusterLockoutsParamsFields = "count"
+	ListClusterLockoutsParamsFieldsFirstSeen     ListClusterLockoutsParamsFields = "first_seen"
+	ListClusterLockoutsParamsFieldsID            ListClusterLockoutsParamsFields = "id"
+	ListClusterLockoutsParamsFieldsLastSeen      ListClusterLockoutsParamsFields = "last_seen"
+	ListClusterLockoutsParamsFieldsParent        ListClusterLockoutsParamsFields = "parent"
+	ListClusterLockoutsParamsFieldsRemedies      ListClusterLockoutsParamsFields = "remedies"
+	ListClusterLockoutsParamsFieldsResolution    ListClusterLockoutsParamsFields = "resolution"
+	ListClusterLockoutsParamsFieldsSeverity      ListClusterLockoutsParamsFields = "severity"
+	ListClusterLockoutsParamsFieldsState         ListClusterLockoutsParamsFields = "state"
+	ListClusterLockoutsParamsFieldsSubject       ListClusterLockoutsParamsFields = "subject"
+	ListClusterLockoutsParamsFieldsSummary       ListClusterLockoutsParamsFields = "summary"
+	ListClusterLockoutsParamsFieldsTitle         ListClusterLockoutsParamsFields = "title"
+	ListClusterLockoutsParamsFieldsURL           ListClusterLockoutsParamsFields = "url"
+	ListClusterLockoutsParamsFieldsWhoActs       ListClusterLockoutsParamsFields = "who_acts"
+)
+
 // Defines values for ListPrincipalsParamsDenied.
 const (
 	ListPrincipalsParamsDeniedFalse ListPrincipalsParamsDenied = "false"
 	ListPrincipalsParamsDeniedTrue  ListPrincipalsParamsDenied = "true"
+)
+
+// Defines values for ListPrincipalsParamsOrder.
+const (
+	ListPrincipalsParamsOrderAsc  ListPrincipalsParamsOrder = "asc"
+	ListPrincipalsParamsOrderDesc ListPrincipalsParamsOrder = "desc"
+)
+
+// Defines values for ListPrincipalsParamsFields.
+const (
+	ListPrincipalsParamsFieldsARN         ListPrincipalsParamsFields = "arn"
+	ListPrincipalsParamsFieldsAWSOwned    ListPrincipalsParamsFields = "aws_owned"
+	ListPrincipalsParamsFieldsAccount     ListPrincipalsParamsFields = "account"
+	ListPrincipalsParamsFieldsCluster     ListPrincipalsParamsFields = "cluster"
+	ListPrincipalsParamsFieldsDenials     ListPrincipalsParamsFields = "denials"
+	ListPrincipalsParamsFieldsFirstDenial ListPrincipalsParamsFields = "first_denial"
+	ListPrincipalsParamsFieldsFirstGrant  ListPrincipalsParamsFields = "first_grant"
+	ListPrincipalsParamsFieldsGrants      ListPrincipalsParamsFields = "grants"
+	ListPrincipalsParamsFieldsKind        ListPrincipalsParamsFields = "kind"
+	ListPrincipalsParamsFieldsLastDenial  ListPrincipalsParamsFields = "last_denial"
+	ListPrincipalsParamsFieldsLastGrant   ListPrincipalsParamsFields = "last_grant"
+	ListPrincipalsParamsFieldsReasons     ListPrincipalsParamsFields = "reasons"
+	ListPrincipalsParamsFieldsSessions    ListPrincipalsParamsFields = "sessions"
+	ListPrincipalsParamsFieldsUserIds     ListPrincipalsParamsFields = "user_ids"
 )
 
 // Defines values for ListDiagnosesParamsState.
@@ -442,6 +521,36 @@ const (
 	ListDiagnosesParamsStateAll      ListDiagnosesParamsState = "all"
 	ListDiagnosesParamsStateOpen     ListDiagnosesParamsState = "open"
 	ListDiagnosesParamsStateResolved ListDiagnosesParamsState = "resolved"
+)
+
+// Defines values for ListDiagnosesParamsOrder.
+const (
+	ListDiagnosesParamsOrderAsc  ListDiagnosesParamsOrder = "asc"
+	ListDiagnosesParamsOrderDesc ListDiagnosesParamsOrder = "desc"
+)
+
+// Defines values for ListDiagnosesParamsFields.
+const (
+	ListDiagnosesParamsFieldsAffected      ListDiagnosesParamsFields = "affected"
+	ListDiagnosesParamsFieldsAffectedTotal ListDiagnosesParamsFields = "affected_total"
+	ListDiagnosesParamsFieldsChildrenTotal ListDiagnosesParamsFields = "children_total"
+	ListDiagnosesParamsFieldsCluster       ListDiagnosesParamsFields = "cluster"
+	ListDiagnosesParamsFieldsCode          ListDiagnosesParamsFields = "code"
+	ListDiagnosesParamsFieldsConfidence    ListDiagnosesParamsFields = "confidence"
+	ListDiagnosesParamsFieldsCount         ListDiagnosesParamsFields = "count"
+	ListDiagnosesParamsFieldsFirstSeen     ListDiagnosesParamsFields = "first_seen"
+	ListDiagnosesParamsFieldsID            ListDiagnosesParamsFields = "id"
+	ListDiagnosesParamsFieldsLastSeen      ListDiagnosesParamsFields = "last_seen"
+	ListDiagnosesParamsFieldsParent        ListDiagnosesParamsFields = "parent"
+	ListDiagnosesParamsFieldsRemedies      ListDiagnosesParamsFields = "remedies"
+	ListDiagnosesParamsFieldsResolution    ListDiagnosesParamsFields = "resolution"
+	ListDiagnosesParamsFieldsSeverity      ListDiagnosesParamsFields = "severity"
+	ListDiagnosesParamsFieldsState         ListDiagnosesParamsFields = "state"
+	ListDiagnosesParamsFieldsSubject       ListDiagnosesParamsFields = "subject"
+	ListDiagnosesParamsFieldsSummary       ListDiagnosesParamsFields = "summary"
+	ListDiagnosesParamsFieldsTitle         ListDiagnosesParamsFields = "title"
+	ListDiagnosesParamsFieldsURL           ListDiagnosesParamsFields = "url"
+	ListDiagnosesParamsFieldsWhoActs       ListDiagnosesParamsFields = "who_acts"
 )
 
 // Defines values for ExplainParamsMode.
@@ -469,6 +578,36 @@ const (
 	ListLockoutsParamsStateAll      ListLockoutsParamsState = "all"
 	ListLockoutsParamsStateOpen     ListLockoutsParamsState = "open"
 	ListLockoutsParamsStateResolved ListLockoutsParamsState = "resolved"
+)
+
+// Defines values for ListLockoutsParamsOrder.
+const (
+	ListLockoutsParamsOrderAsc  ListLockoutsParamsOrder = "asc"
+	ListLockoutsParamsOrderDesc ListLockoutsParamsOrder = "desc"
+)
+
+// Defines values for ListLockoutsParamsFields.
+const (
+	ListLockoutsParamsFieldsAffected      ListLockoutsParamsFields = "affected"
+	ListLockoutsParamsFieldsAffectedTotal ListLockoutsParamsFields = "affected_total"
+	ListLockoutsParamsFieldsChildrenTotal ListLockoutsParamsFields = "children_total"
+	ListLockoutsParamsFieldsCluster       ListLockoutsParamsFields = "cluster"
+	ListLockoutsParamsFieldsCode          ListLockoutsParamsFields = "code"
+	ListLockoutsParamsFieldsConfidence    ListLockoutsParamsFields = "confidence"
+	ListLockoutsParamsFieldsCount         ListLockoutsParamsFields = "count"
+	ListLockoutsParamsFieldsFirstSeen     ListLockoutsParamsFields = "first_seen"
+	ListLockoutsParamsFieldsID            ListLockoutsParamsFields = "id"
+	ListLockoutsParamsFieldsLastSeen      ListLockoutsParamsFields = "last_seen"
+	ListLockoutsParamsFieldsParent        ListLockoutsParamsFields = "parent"
+	ListLockoutsParamsFieldsRemedies      ListLockoutsParamsFields = "remedies"
+	ListLockoutsParamsFieldsResolution    ListLockoutsParamsFields = "resolution"
+	ListLockoutsParamsFieldsSeverity      ListLockoutsParamsFields = "severity"
+	ListLockoutsParamsFieldsState         ListLockoutsParamsFields = "state"
+	ListLockoutsParamsFieldsSubject       ListLockoutsParamsFields = "subject"
+	ListLockoutsParamsFieldsSummary       ListLockoutsParamsFields = "summary"
+	ListLockoutsParamsFieldsTitle         ListLockoutsParamsFields = "title"
+	ListLockoutsParamsFieldsURL           ListLockoutsParamsFields = "url"
+	ListLockoutsParamsFieldsWhoActs       ListLockoutsParamsFields = "who_acts"
 )
 
 // Defines values for GetProblemTypeParamsType.
@@ -687,7 +826,7 @@ type Cause struct {
 // CauseSystem Where it is to be mended.
 type CauseSystem string
 
-// Cluster defines model for Cluster.
+// Cluster Every member is there, but for a request with `fields`.
 type Cluster struct {
 	// Account Examples: 111122223333
 	Account AccountID `json:"account"`
@@ -781,6 +920,9 @@ type ClusterDetailStatus string
 // ClusterList defines model for ClusterList.
 type ClusterList struct {
 	Clusters []Cluster `json:"clusters"`
+
+	// Next The token of the next page. Absent on the last.
+	Next *string `json:"next,omitempty"`
 }
 
 // ClusterRef defines model for ClusterRef.
@@ -1263,7 +1405,7 @@ type LintReport struct {
 	Refused bool `json:"refused"`
 }
 
-// Lockout A diagnosis in a list.
+// Lockout A diagnosis in a list. Every member is there, but for a request with `fields`.
 type Lockout struct {
 	// Affected The most recent first.
 	Affected      []Affected `json:"affected"`
@@ -1287,8 +1429,8 @@ type Lockout struct {
 	ID       string `json:"id"`
 	LastSeen Time   `json:"last_seen"`
 
-	// Parent The id of the diagnosis that explains this one.
-	Parent *string `json:"parent,omitempty"`
+	// Parent The id of the diagnosis that explains this one; empty for none.
+	Parent string `json:"parent"`
 
 	// Remedies What puts it right, the likeliest to help first. The steps are in the whole diagnosis.
 	Remedies []RemedyTitle `json:"remedies"`
@@ -1410,7 +1552,8 @@ type PrincipalList struct {
 	Principals []PrincipalSummary `json:"principals"`
 }
 
-// PrincipalSummary One principal on one cluster. Counts may go back further than denials are kept.
+// PrincipalSummary One principal on one cluster. Counts may go back further than denials are
+// kept. Every member is there, but for a request with `fields`.
 type PrincipalSummary struct {
 	// Account 12 digits, or empty.
 	Account string `json:"account"`
@@ -1760,11 +1903,20 @@ type By = []string
 // ClusterParameter defines model for cluster.
 type ClusterParameter = string
 
+// ClusterFields defines model for clusterFields.
+type ClusterFields = []string
+
+// ClusterFilter defines model for clusterFilter.
+type ClusterFilter = []string
+
 // Denied defines model for denied.
 type Denied string
 
 // DiagnosisCodeParameter defines model for diagnosisCode.
 type DiagnosisCodeParameter = []DiagnosisCode
+
+// DiagnosisFilter defines model for diagnosisFilter.
+type DiagnosisFilter = []string
 
 // End RFC 3339 or Unix seconds, in the years 1970 to 9999.
 type End = TimeParameter
@@ -1784,11 +1936,17 @@ type Limit = int
 // Limit100 defines model for limit100.
 type Limit100 = int
 
+// Limit10000 defines model for limit10000.
+type Limit10000 = int
+
 // Limit500 defines model for limit500.
 type Limit500 = int
 
 // LockoutCodeParameter defines model for lockoutCode.
 type LockoutCodeParameter = []LockoutCode
+
+// LockoutFields defines model for lockoutFields.
+type LockoutFields = []string
 
 // Mode defines model for mode.
 type Mode string
@@ -1799,8 +1957,17 @@ type Next = string
 // Order defines model for order.
 type Order string
 
+// OrderByName defines model for orderByName.
+type OrderByName string
+
 // PrincipalParameter defines model for principal.
 type PrincipalParameter = string
+
+// PrincipalFields defines model for principalFields.
+type PrincipalFields = []string
+
+// PrincipalFilter defines model for principalFilter.
+type PrincipalFilter = []string
 
 // ReasonParameter defines model for reason.
 type ReasonParameter = []ReasonCode
@@ -1831,6 +1998,32 @@ type StreamFilter = []string
 
 // WouldLockOut defines model for would_lock_out.
 type WouldLockOut string
+
+// ListClustersParams defines parameters for ListClusters.
+type ListClustersParams struct {
+	// Filter Matchers as those of denials, on cluster (the name), account, region and status.
+	Filter ClusterFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Order asc is by name, account and region; desc is the reverse.
+	Order *ListClustersParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Fields Show these fields alone, separated by commas.
+	Fields ClusterFields `form:"fields,omitempty" json:"fields,omitempty"`
+
+	// Limit At most this many; without it, all.
+	Limit *Limit10000 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Next The `next` of an earlier answer: go on from there. It holds a position and
+	// nothing else, works with other parameters and after a restart, and does
+	// not expire.
+	Next *Next `form:"next,omitempty" json:"next,omitempty"`
+}
+
+// ListClustersParamsOrder defines parameters for ListClusters.
+type ListClustersParamsOrder string
+
+// ListClustersParamsFields defines parameters for ListClusters.
+type ListClustersParamsFields string
 
 // GetClusterParams defines parameters for GetCluster.
 type GetClusterParams struct {
@@ -1972,6 +2165,28 @@ type ListClusterLockoutsParams struct {
 	// Region The region of the cluster.
 	Region *Region `form:"region,omitempty" json:"region,omitempty"`
 
+	// Start From this time on. RFC 3339, or Unix seconds with decimals. Excludes since.
+	Start *Start `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Before this time; the time itself is left out. RFC 3339, or Unix seconds with decimals.
+	End *End `form:"end,omitempty" json:"end,omitempty"`
+
+	// Since For how long before end, or before now. Units are ms, s, m, h, d, w, y;
+	// decimals only up to h. Each request counts back anew: to keep the span
+	// over several pages, follow the header Link.
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Filter Matchers as those of denials, on code, severity, confidence, state,
+	// who_acts, subject, principal (the subject, where that is an ARN), cluster,
+	// account and region.
+	Filter DiagnosisFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Order desc is newest first, asc oldest first.
+	Order *ListClusterLockoutsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Fields Show these fields alone, separated by commas.
+	Fields LockoutFields `form:"fields,omitempty" json:"fields,omitempty"`
+
 	// Limit At most this many.
 	Limit *Limit500 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1984,6 +2199,12 @@ type ListClusterLockoutsParams struct {
 // ListClusterLockoutsParamsState defines parameters for ListClusterLockouts.
 type ListClusterLockoutsParamsState string
 
+// ListClusterLockoutsParamsOrder defines parameters for ListClusterLockouts.
+type ListClusterLockoutsParamsOrder string
+
+// ListClusterLockoutsParamsFields defines parameters for ListClusterLockouts.
+type ListClusterLockoutsParamsFields string
+
 // ListPrincipalsParams defines parameters for ListPrincipals.
 type ListPrincipalsParams struct {
 	// Denied Only principals that were denied.
@@ -1994,6 +2215,26 @@ type ListPrincipalsParams struct {
 
 	// Region The region of the cluster.
 	Region *Region `form:"region,omitempty" json:"region,omitempty"`
+
+	// Start From this time on. RFC 3339, or Unix seconds with decimals. Excludes since.
+	Start *Start `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Before this time; the time itself is left out. RFC 3339, or Unix seconds with decimals.
+	End *End `form:"end,omitempty" json:"end,omitempty"`
+
+	// Since For how long before end, or before now. Units are ms, s, m, h, d, w, y;
+	// decimals only up to h. Each request counts back anew: to keep the span
+	// over several pages, follow the header Link.
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Filter Matchers as those of denials, on principal (the ARN), kind, cluster, account and region.
+	Filter PrincipalFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Order desc is newest first, asc oldest first.
+	Order *ListPrincipalsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Fields Show these fields alone, separated by commas.
+	Fields PrincipalFields `form:"fields,omitempty" json:"fields,omitempty"`
 
 	// Limit At most this many.
 	Limit *Limit500 `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2006,6 +2247,12 @@ type ListPrincipalsParams struct {
 
 // ListPrincipalsParamsDenied defines parameters for ListPrincipals.
 type ListPrincipalsParamsDenied string
+
+// ListPrincipalsParamsOrder defines parameters for ListPrincipals.
+type ListPrincipalsParamsOrder string
+
+// ListPrincipalsParamsFields defines parameters for ListPrincipals.
+type ListPrincipalsParamsFields string
 
 // GetProfileParams defines parameters for GetProfile.
 type GetProfileParams struct {
@@ -2039,6 +2286,28 @@ type ListDiagnosesParams struct {
 	// Region The region of the cluster.
 	Region *Region `form:"region,omitempty" json:"region,omitempty"`
 
+	// Start From this time on. RFC 3339, or Unix seconds with decimals. Excludes since.
+	Start *Start `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Before this time; the time itself is left out. RFC 3339, or Unix seconds with decimals.
+	End *End `form:"end,omitempty" json:"end,omitempty"`
+
+	// Since For how long before end, or before now. Units are ms, s, m, h, d, w, y;
+	// decimals only up to h. Each request counts back anew: to keep the span
+	// over several pages, follow the header Link.
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Filter Matchers as those of denials, on code, severity, confidence, state,
+	// who_acts, subject, principal (the subject, where that is an ARN), cluster,
+	// account and region.
+	Filter DiagnosisFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Order desc is newest first, asc oldest first.
+	Order *ListDiagnosesParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Fields Show these fields alone, separated by commas.
+	Fields LockoutFields `form:"fields,omitempty" json:"fields,omitempty"`
+
 	// Limit At most this many.
 	Limit *Limit500 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2050,6 +2319,12 @@ type ListDiagnosesParams struct {
 
 // ListDiagnosesParamsState defines parameters for ListDiagnoses.
 type ListDiagnosesParamsState string
+
+// ListDiagnosesParamsOrder defines parameters for ListDiagnoses.
+type ListDiagnosesParamsOrder string
+
+// ListDiagnosesParamsFields defines parameters for ListDiagnoses.
+type ListDiagnosesParamsFields string
 
 // ExplainMultipartBody defines parameters for Explain.
 type ExplainMultipartBody struct {
@@ -2126,6 +2401,28 @@ type ListLockoutsParams struct {
 	// Region The region of the cluster.
 	Region *Region `form:"region,omitempty" json:"region,omitempty"`
 
+	// Start From this time on. RFC 3339, or Unix seconds with decimals. Excludes since.
+	Start *Start `form:"start,omitempty" json:"start,omitempty"`
+
+	// End Before this time; the time itself is left out. RFC 3339, or Unix seconds with decimals.
+	End *End `form:"end,omitempty" json:"end,omitempty"`
+
+	// Since For how long before end, or before now. Units are ms, s, m, h, d, w, y;
+	// decimals only up to h. Each request counts back anew: to keep the span
+	// over several pages, follow the header Link.
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Filter Matchers as those of denials, on code, severity, confidence, state,
+	// who_acts, subject, principal (the subject, where that is an ARN), cluster,
+	// account and region.
+	Filter DiagnosisFilter `form:"filter,omitempty" json:"filter,omitempty"`
+
+	// Order desc is newest first, asc oldest first.
+	Order *ListLockoutsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Fields Show these fields alone, separated by commas.
+	Fields LockoutFields `form:"fields,omitempty" json:"fields,omitempty"`
+
 	// Limit At most this many.
 	Limit *Limit500 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2137,6 +2434,12 @@ type ListLockoutsParams struct {
 
 // ListLockoutsParamsState defines parameters for ListLockouts.
 type ListLockoutsParamsState string
+
+// ListLockoutsParamsOrder defines parameters for ListLockouts.
+type ListLockoutsParamsOrder string
+
+// ListLockoutsParamsFields defines parameters for ListLockouts.
+type ListLockoutsParamsFields string
 
 // GetProblemTypeParamsType defines parameters for GetProblemType.
 type GetProblemTypeParamsType string
@@ -2337,7 +2640,7 @@ type ClientInterface interface {
 	// By name, account and region.
 	//
 	// Corresponds with GET /clusters (the `ListClusters` operationId).
-	ListClusters(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListClusters(ctx context.Context, params *ListClustersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetCluster One cluster, and who is locked out of it now
 	//
@@ -2412,6 +2715,8 @@ type ClientInterface interface {
 	// The one heard of last first. A name that stands for clusters in several
 	// accounts or regions returns the principals of them all, each on each of
 	// them. One that is heard of while somebody turns pages moves to the front.
+	// Those of a time were heard of first before its end, and last after its
+	// start.
 	//
 	// Corresponds with GET /clusters/{name}/principals (the `ListPrincipals` operationId).
 	ListPrincipals(ctx context.Context, name string, params *ListPrincipalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2489,7 +2794,8 @@ type ClientInterface interface {
 	// Diagnoses by which somebody is kept out; open ones, if `state` does not
 	// say otherwise. The one seen last comes first. What another diagnosis
 	// explains is left out: whoever mends that one mends it too. One that is
-	// seen again while somebody turns pages moves to the front.
+	// seen again while somebody turns pages moves to the front. Those of a time
+	// are those that were seen within it, be it that they began before.
 	//
 	// Corresponds with GET /lockouts (the `ListLockouts` operationId).
 	ListLockouts(ctx context.Context, params *ListLockoutsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2677,8 +2983,8 @@ func (c *Client) GetDiagnosisCode(ctx context.Context, code DiagnosisCode, reqEd
 // By name, account and region.
 //
 // Corresponds with GET /clusters (the `ListClusters` operationId).
-func (c *Client) ListClusters(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListClustersRequest(c.Server)
+func (c *Client) ListClusters(ctx context.Context, params *ListClustersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListClustersRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2822,6 +3128,8 @@ func (c *Client) ListClusterLockouts(ctx context.Context, name string, params *L
 // The one heard of last first. A name that stands for clusters in several
 // accounts or regions returns the principals of them all, each on each of
 // them. One that is heard of while somebody turns pages moves to the front.
+// Those of a time were heard of first before its end, and last after its
+// start.
 //
 // Corresponds with GET /clusters/{name}/principals (the `ListPrincipals` operationId).
 func (c *Client) ListPrincipals(ctx context.Context, name string, params *ListPrincipalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2969,7 +3277,8 @@ func (c *Client) LintAWSAuthWithBody(ctx context.Context, params *LintAWSAuthPar
 // Diagnoses by which somebody is kept out; open ones, if `state` does not
 // say otherwise. The one seen last comes first. What another diagnosis
 // explains is left out: whoever mends that one mends it too. One that is
-// seen again while somebody turns pages moves to the front.
+// seen again while somebody turns pages moves to the front. Those of a time
+// are those that were seen within it, be it that they began before.
 //
 // Corresponds with GET /lockouts (the `ListLockouts` operationId).
 func (c *Client) ListLockouts(ctx context.Context, params *ListLockoutsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3325,7 +3634,7 @@ func NewGetDiagnosisCodeRequest(server string, code DiagnosisCode) (*http.Reques
 }
 
 // NewListClustersRequest constructs an http.Request for the ListClusters method
-func NewListClustersRequest(server string) (*http.Request, error) {
+func NewListClustersRequest(server string, params *ListClustersParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3341,6 +3650,81 @@ func NewListClustersRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "fields", params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Next != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "next", *params.Next, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -4039,6 +4423,78 @@ func NewListClusterLockoutsRequest(server string, name string, params *ListClust
 
 		}
 
+		if params.Start != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start", *params.Start, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.End != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end", *params.End, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "fields", params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -4139,6 +4595,78 @@ func NewListPrincipalsRequest(server string, name string, params *ListPrincipals
 		if params.Region != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Start != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start", *params.Start, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.End != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end", *params.End, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "fields", params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4362,6 +4890,78 @@ func NewListDiagnosesRequest(server string, params *ListDiagnosesParams) (*http.
 		if params.Region != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Start != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start", *params.Start, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.End != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end", *params.End, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "fields", params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4741,6 +5341,78 @@ func NewListLockoutsRequest(server string, params *ListLockoutsParams) (*http.Re
 		if params.Region != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "region", *params.Region, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Start != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start", *params.Start, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.End != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end", *params.End, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Filter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filter", params.Filter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fields != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "fields", params.Fields, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5367,7 +6039,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /clusters (the `ListClusters` operationId).
-	ListClustersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListClustersResponse, error)
+	ListClustersWithResponse(ctx context.Context, params *ListClustersParams, reqEditors ...RequestEditorFn) (*ListClustersResponse, error)
 
 	// GetClusterWithResponse One cluster, and who is locked out of it now
 	//
@@ -5454,6 +6126,8 @@ type ClientWithResponsesInterface interface {
 	// The one heard of last first. A name that stands for clusters in several
 	// accounts or regions returns the principals of them all, each on each of
 	// them. One that is heard of while somebody turns pages moves to the front.
+	// Those of a time were heard of first before its end, and last after its
+	// start.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5539,7 +6213,8 @@ type ClientWithResponsesInterface interface {
 	// Diagnoses by which somebody is kept out; open ones, if `state` does not
 	// say otherwise. The one seen last comes first. What another diagnosis
 	// explains is left out: whoever mends that one mends it too. One that is
-	// seen again while somebody turns pages moves to the front.
+	// seen again while somebody turns pages moves to the front. Those of a time
+	// are those that were seen within it, be it that they began before.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6454,8 +7129,8 @@ func (c *ClientWithResponses) GetDiagnosisCodeWithResponse(ctx context.Context, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /clusters (the `ListClusters` operationId).
-func (c *ClientWithResponses) ListClustersWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListClustersResponse, error) {
-	rsp, err := c.ListClusters(ctx, reqEditors...)
+func (c *ClientWithResponses) ListClustersWithResponse(ctx context.Context, params *ListClustersParams, reqEditors ...RequestEditorFn) (*ListClustersResponse, error) {
+	rsp, err := c.ListClusters(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6583,6 +7258,8 @@ func (c *ClientWithResponses) ListClusterLockoutsWithResponse(ctx context.Contex
 // The one heard of last first. A name that stands for clusters in several
 // accounts or regions returns the principals of them all, each on each of
 // them. One that is heard of while somebody turns pages moves to the front.
+// Those of a time were heard of first before its end, and last after its
+// start.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -6710,7 +7387,8 @@ func (c *ClientWithResponses) LintAWSAuthWithBodyWithResponse(ctx context.Contex
 // Diagnoses by which somebody is kept out; open ones, if `state` does not
 // say otherwise. The one seen last comes first. What another diagnosis
 // explains is left out: whoever mends that one mends it too. One that is
-// seen again while somebody turns pages moves to the front.
+// seen again while somebody turns pages moves to the front. Those of a time
+// are those that were seen within it, be it that they began before.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7110,6 +7788,9 @@ func ParseListClustersResponse(rsp *http.Response) (*ListClustersResponse, error
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
 	}
 
 	return response, nil
@@ -7314,6 +7995,9 @@ func ParseListClusterLockoutsResponse(rsp *http.Response) (*ListClusterLockoutsR
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
 	}
 
 	return response, nil
@@ -7346,6 +8030,9 @@ func ParseListPrincipalsResponse(rsp *http.Response) (*ListPrincipalsResponse, e
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 
@@ -7405,6 +8092,9 @@ func ParseListDiagnosesResponse(rsp *http.Response) (*ListDiagnosesResponse, err
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 
@@ -7550,6 +8240,9 @@ func ParseListLockoutsResponse(rsp *http.Response) (*ListLockoutsResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 

@@ -111,6 +111,9 @@ func diagnosisTown(w *town, n int) []authlog.Diagnosis {
 // chosenDiagnoses is what the filter means, word for word.
 func chosenDiagnoses(all []authlog.Diagnosis, f authlog.DiagnosisFilter) (found []authlog.Diagnosis) {
 	before := func(a, b authlog.DiagnosisPlace) int {
+		if f.Ascending {
+			a, b = b, a
+		}
 		return cmp.Or(b.LastSeen.Compare(a.LastSeen), strings.Compare(b.ID, a.ID))
 	}
 	place := func(d *authlog.Diagnosis) authlog.DiagnosisPlace {
@@ -126,6 +129,7 @@ func chosenDiagnoses(all []authlog.Diagnosis, f authlog.DiagnosisFilter) (found 
 			(f.Account == "" || f.Account == d.Cluster.Account) &&
 			(f.Region == "" || f.Region == d.Cluster.Region) &&
 			(!f.TopOnly || d.Parent == "") &&
+			!d.LastSeen.Before(f.SeenSince) &&
 			(f.After == authlog.DiagnosisPlace{} || before(f.After, place(d)) < 0) {
 			found = append(found, *d)
 		}
@@ -144,6 +148,10 @@ func (c suite) listsDiagnoses() {
 			State: maybe(w, authlog.DiagnosisOpen, authlog.DiagnosisResolved), TopOnly: w.rand.IntN(2) == 0,
 			Cluster: maybe(w, "alpha", "beta", "nowhere"), Account: maybe(w, alpha.Account, twin.Account),
 			Region: maybe(w, alpha.Region, twin.Region), Subject: maybe(w, "7", "11"), Limit: 1 + w.rand.IntN(300),
+			Ascending: w.rand.IntN(2) == 0,
+		}
+		if w.rand.IntN(3) == 0 {
+			f.SeenSince = noon.Add(time.Duration(w.rand.IntN(20)) * time.Second)
 		}
 		if w.rand.IntN(3) == 0 {
 			f.Codes = []string{"mapping_lost", pick(w, []string{"log_gap", "no_such_code"})}

@@ -235,6 +235,23 @@ func (c suite) sumsUpPrincipals() {
 	const arn = "arn:aws:iam::444455556666:user/c"
 	same(t, "of one ARN", chosen(func(p *authlog.PrincipalSummary) bool { return p.Principal.ARN == arn }),
 		c.principals(s, authlog.PrincipalFilter{ARN: arn}))
+	for _, f := range []authlog.PrincipalFilter{
+		{Start: noon.Add(290 * time.Second)},
+		{End: noon.Add(10 * time.Second)},
+		{Start: noon.Add(250 * time.Second), End: noon.Add(50 * time.Second), Cluster: twin.Name},
+	} {
+		in := chosen(func(p *authlog.PrincipalSummary) bool {
+			first := p.FirstGrant
+			if !p.FirstDenial.IsZero() {
+				first = earliest(first, p.FirstDenial)
+			}
+			return (f.Cluster == "" || f.Cluster == p.Cluster.Name) && !p.Last().Before(f.Start) && (f.End.IsZero() || first.Before(f.End))
+		})
+		if len(in) == 0 || len(in) == len(want) {
+			t.Errorf("%+v tests nothing: %d of %d", f, len(in), len(want))
+		}
+		same(t, fmt.Sprintf("%+v", f), in, c.principals(s, f))
+	}
 	same(t, "of an ARN nobody has", []authlog.PrincipalSummary(nil), c.principals(s, authlog.PrincipalFilter{ARN: "arn:nobody"}))
 
 	fine := grant(beta, noon.Add(time.Hour), "i-1")
@@ -278,10 +295,19 @@ func (c suite) pagesPrincipals() {
 	for page := c.principals(s, f); len(page) > 0; page = c.principals(s, f) {
 		got = append(got, page...)
 		last := page[len(page)-1]
-		f.After = authlog.PrincipalPlace{Last: last.Last(), Cluster: last.Cluster, ARN: last.Principal.ARN}
+		f.After = last.Place()
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
+	}
+	slices.Reverse(want)
+	got, f = nil, authlog.PrincipalFilter{Limit: 7, Ascending: true}
+	for page := c.principals(s, f); len(page) > 0; page = c.principals(s, f) {
+		got = append(got, page...)
+		f.After = page[len(page)-1].Place()
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("ascending: %s", diff)
 	}
 }
 

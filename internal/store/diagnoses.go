@@ -50,7 +50,7 @@ func resolvedAt(d *authlog.Diagnosis) time.Time {
 }
 
 // Diagnoses returns the first f.Limit diagnoses that f chooses, the one seen
-// last first. One that is seen again moves to the front: who asks for the
+// last first, or last where f.Ascending says so. One that is seen again moves to the front: who asks for the
 // following page by f.After misses it there. A cluster or code that is not
 // known is no error: there is none.
 func (s *SQLite) Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error) {
@@ -105,11 +105,15 @@ func diagnosesQuery(f authlog.DiagnosisFilter, where string) (query string, args
 	if f.TopOnly {
 		add("d.parent = ''")
 	}
+	if !f.SeenSince.IsZero() {
+		add("d.last_seen >= ?", f.SeenSince.UnixMilli())
+	}
+	way := direction(f.Ascending)
 	if f.After != (authlog.DiagnosisPlace{}) {
-		add("(d.last_seen, d.id) < (?, ?)", f.After.LastSeen.UnixMilli(), f.After.ID)
+		add("(d.last_seen, d.id) "+way.behind+" (?, ?)", f.After.LastSeen.UnixMilli(), f.After.ID)
 	}
 	return "SELECT d.document FROM diagnosis d WHERE " + strings.Join(parts, " AND ") +
-		" ORDER BY d.last_seen DESC, d.id DESC LIMIT ?", append(args, f.Limit)
+		" ORDER BY d.last_seen " + way.order + ", d.id " + way.order + " LIMIT ?", append(args, f.Limit)
 }
 
 func (s *SQLite) diagnoses(ctx context.Context, query string, args ...any) (found []authlog.Diagnosis, err error) {

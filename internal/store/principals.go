@@ -16,8 +16,8 @@ import (
 const maxIdentities = 48
 
 // Principals sums up what is known of the first f.Limit principals that f
-// chooses, each on each of its clusters, the one heard of last first. The
-// counts hold what Prune deleted too, for as long as the principal comes again.
+// chooses, each on each of its clusters, the one heard of last first, or last
+// where f.Ascending says so. The counts hold what Prune deleted too, for as long as the principal comes again.
 func (s *SQLite) Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error) {
 	if f.Limit < 1 {
 		return nil, errors.New("list principals: the limit must be positive")
@@ -43,6 +43,10 @@ func (s *SQLite) principalPage(ctx context.Context, f authlog.PrincipalFilter) (
 		return nil, nil, err
 	}
 	where, having, args := principalsWhere(f)
+	order := "max(s.last) DESC, c.name, c.account, c.region, arn.text"
+	if f.Ascending { // the reverse
+		order = "max(s.last), c.name DESC, c.account DESC, c.region DESC, arn.text DESC"
+	}
 	where, args = inClusters+" AND "+where, append(clusters, args...)
 	rows, err := s.query(ctx, `
 		SELECT s.cluster, s.principal, c.name, c.account, c.region, arn.text, count(*),
@@ -51,7 +55,7 @@ func (s *SQLite) principalPage(ctx context.Context, f authlog.PrincipalFilter) (
 			ifnull(sum(s.n) FILTER (WHERE NOT s.granted), 0)
 		FROM sighting s JOIN cluster c ON c.id = s.cluster JOIN word arn ON arn.id = s.principal
 		WHERE `+where+` GROUP BY s.cluster, s.principal HAVING `+having+`
-		ORDER BY max(s.last) DESC, c.name, c.account, c.region, arn.text LIMIT ?`, append(args, f.Limit)...)
+		ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var p authlog.PrincipalSummary
 		var k principalKey
@@ -76,9 +80,17 @@ func principalsWhere(f authlog.PrincipalFilter) (where, having string, args []an
 	if f.Denied {
 		sums = append(sums, "min(s.granted) = 0")
 	}
+	if !f.Start.IsZero() {
+		sums = append(sums, "max(s.last) >= ?")
+		args = append(args, f.Start.UnixMilli())
+	}
+	if !f.End.IsZero() {
+		sums = append(sums, "min(s.first) < ?")
+		args = append(args, f.End.UnixMilli())
+	}
 	if a := f.After; a != (authlog.PrincipalPlace{}) {
-		ms := a.Last.UnixMilli()
-		sums = append(sums, "(max(s.last) < ? OR max(s.last) = ? AND (c.name, c.account, c.region, arn.text) > (?, ?, ?, ?))")
+		ms, last, rest := a.Last.UnixMilli(), direction(f.Ascending).behind, direction(!f.Ascending).behind
+		sums = append(sums, "(max(s.last) "+last+" ? OR max(s.last) = ? AND (c.name, c.account, c.region, arn.text) "+rest+" (?, ?, ?, ?))")
 		args = append(args, ms, ms, a.Cluster.Name, a.Cluster.Account, a.Cluster.Region, a.ARN)
 	}
 	return strings.Join(parts, " AND "), strings.Join(sums, " AND "), args

@@ -129,10 +129,7 @@ type scan struct {
 // each than the page needs.
 func pageQuery(ranges []scan, f authlog.DenialFilter) (query string, args []any) {
 	from, to := bounds(f)
-	order := "DESC"
-	if f.Ascending {
-		order = "ASC"
-	}
+	order := direction(f.Ascending).order
 	parts := make([]string, len(ranges))
 	for i, r := range ranges {
 		parts[i] = "SELECT n, id FROM denial INDEXED BY " + r.index + " WHERE " + r.where + " id >= ? AND id < ?"
@@ -140,6 +137,17 @@ func pageQuery(ranges []scan, f authlog.DenialFilter) (query string, args []any)
 	}
 	page := strings.Join(parts, " UNION ALL ") + " ORDER BY id " + order + " LIMIT ?"
 	return "WITH page AS (" + page + ")" + selectDenials + "id " + order, append(args, f.Limit)
+}
+
+// A way is in which order a list goes: how SQLite names it, and how something
+// compares with what stands before it.
+type way struct{ order, behind string }
+
+func direction(ascending bool) way {
+	if ascending {
+		return way{"ASC", ">"}
+	}
+	return way{"DESC", "<"}
 }
 
 // bounds returns the IDs that the filter chooses: from the first one to before
