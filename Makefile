@@ -102,7 +102,9 @@ fuzz: ## each fuzz target for FUZZTIME (2000 inputs); FUZZTIME=10m for a long ru
 
 .PHONY: tools-test
 tools-test: ## our reading of aws-auth against the authenticator's own code
-	cd tools/awsauth-diff && $(GO) test ./...
+	cd tools/awsauth-diff && $(GO) test ./... \
+		&& $(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $(FUZZTIME) . \
+		&& $(GO) test -run '^$$' -fuzz '^FuzzManifest$$' -fuzztime $(FUZZTIME) .
 
 .PHONY: bench
 bench: build bench-deps ## throughput beside mawk, grep, ripgrep, mtail and go-logfmt; what tailing costs, and loses with other cursors; how fast the API answers over large stores; what readers of the stream cost

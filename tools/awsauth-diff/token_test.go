@@ -41,7 +41,8 @@ func TestTokenIsTakenByTheAuthenticator(t *testing.T) {
 	var bearer string
 	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bearer = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		_ = json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]string{"name": "aws-auth"}})
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "ConfigMap", "apiVersion": "v1", "metadata": map[string]string{"name": "aws-auth"}})
 	}))
 	defer api.Close()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})
