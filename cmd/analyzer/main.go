@@ -13,7 +13,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/go-logr/logr"
 	"github.com/rs/zerolog"
+	"k8s.io/klog/v2"
 )
 
 const description = `Finds out who is locked out of which Amazon EKS cluster, since when, and why.
@@ -82,6 +84,7 @@ func main() {
 // its exit status: 0 when it did what was asked or ctx ended it, 1 when it
 // failed, 2 when the command line was wrong.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	klog.SetLogger(logr.Discard()) // client-go returns what fails, and we log it
 	var c cli
 	exited, status := false, 0
 	parser, err := kong.New(&c,

@@ -80,21 +80,24 @@ func (r *Reader) connect(c *cluster, endpoint string, ca []byte) {
 	s := &c.auth
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var k *kube
 	var err error
 	switch {
 	case r.cfg.AWSAuthFiles[c.name] != "":
 	case r.cfg.InCluster == c.name && r.cfg.InCluster != "":
 		if s.kube == nil {
-			s.kube, err = inCluster(cmp.Or(r.cfg.ServiceAccount, serviceAccount))
+			k, err = inCluster(cmp.Or(r.cfg.ServiceAccount, serviceAccount))
 		}
 	case !r.cfg.Kubernetes || endpoint == "" || s.kube != nil && s.endpoint == endpoint && bytes.Equal(s.ca, ca):
 		return
 	default:
-		s.kube, err = newKube(endpoint, "kubernetes", ca, func(ctx context.Context) (string, error) { return r.tokens.token(ctx, c.name) })
-		s.endpoint, s.ca = endpoint, ca
+		k, err = newKube(endpoint, "kubernetes", ca, func(ctx context.Context) (string, error) { return r.tokens.token(ctx, c.name) })
 	}
 	if err != nil {
-		s.err = err
+		s.err = err // who follows goes on with the client that was
+	}
+	if k != nil {
+		s.kube, s.endpoint, s.ca = k, endpoint, ca
 	}
 	select {
 	case r.wake <- struct{}{}:

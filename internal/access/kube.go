@@ -1,7 +1,9 @@
 package access
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -58,9 +60,16 @@ func inCluster(dir string) (*kube, error) {
 	if host == "" || port == "" {
 		return nil, rest.ErrNotInCluster
 	}
+	// An empty file could mean the authorities of the machine to client-go.
+	file := filepath.Join(dir, "ca.crt")
+	if ca, err := os.ReadFile(file); err != nil {
+		return nil, fmt.Errorf("read service account: %w", err)
+	} else if !x509.NewCertPool().AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("read service account: %s holds no PEM certificate", file)
+	}
 	return connectKube("in-cluster", &rest.Config{
 		Host:            "https://" + net.JoinHostPort(host, port),
-		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(dir, "ca.crt")},
+		TLSClientConfig: rest.TLSClientConfig{CAFile: file},
 		BearerTokenFile: filepath.Join(dir, "token"),
 	})
 }
@@ -74,12 +83,22 @@ func connectKube(source string, cfg *rest.Config) (*kube, error) {
 	}
 	// A redirect could carry the token elsewhere.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	api, err := dynamic.NewForConfigAndClient(cfg, client)
+	cfg = dynamic.ConfigFor(cfg)
+	cfg.APIPath = "/api"
+	api, err := rest.UnversionedRESTClientForConfigAndClient(cfg, client)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the API server: %w", err)
 	}
-	return &kube{source, api.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace("kube-system")}, nil
+	configMaps := dynamic.New(once{api}).Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"})
+	return &kube{source, configMaps.Namespace("kube-system")}, nil
 }
+
+// once does not ask again by itself, as client-go does ten times and for as
+// long as the server likes: the follower has pauses of its own, and what went
+// wrong is to be seen at once.
+type once struct{ rest.Interface }
+
+func (c once) Get() *rest.Request { return c.Interface.Get().MaxRetries(0) }
 
 // bearerTransport signs each request with a token made for it.
 type bearerTransport struct {
@@ -97,23 +116,39 @@ func (t bearerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(req)
 }
 
-// maxObject is the largest ConfigMap that is read: twice what etcd takes.
-const maxObject = 3 << 20
+const (
+	// maxObject is the largest ConfigMap that is read: twice what etcd takes.
+	maxObject = 3 << 20
+	// maxWatch is how much one watch may bring before it is opened anew.
+	maxWatch = 16 << 20
+)
 
-// bounded cuts an answer that is no watch after maxObject bytes: client-go
-// reads it as a whole. The events of a watch it bounds itself.
+// bounded cuts answers: client-go itself reads them, and each event of a watch,
+// as a whole.
 type bounded struct{ next http.RoundTripper }
 
 func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(req)
-	if err == nil && !req.URL.Query().Has("watch") {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxObject), resp.Body}
+	if err != nil {
+		if note, ok := req.Context().Value(noAnswer{}).(*error); ok {
+			*note = err
+		}
+		return nil, err
 	}
-	return resp, err
+	most := int64(maxObject)
+	if resp.StatusCode == http.StatusOK && req.URL.Query().Has("watch") {
+		most = maxWatch
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, most), resp.Body}
+	return resp, nil
 }
+
+// noAnswer is the key of a context's *error, which becomes why there is none:
+// client-go takes that for a watch that has ended.
+type noAnswer struct{}
 
 // configMap is what is read of aws-auth.
 type configMap struct {
@@ -149,7 +184,11 @@ func (k *kube) get(ctx context.Context) (*configMap, error) {
 // kubeError words what the API server answers instead.
 func kubeError(action string, err error) error {
 	why := err
-	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	switch {
+	case apierrors.HasStatusCause(err, "ClientWatchDecoding"): // no server said so
+		why = errors.New(printable(status.Status().Message))
+	case ok:
 		why = fmt.Errorf("HTTP status %d %s", status.Status().Code, printable(status.Status().Message))
 	}
 	switch {
@@ -173,11 +212,13 @@ func (k *kube) watch(ctx context.Context, version string, open func(), seen func
 	ctx, cancel := context.WithTimeout(ctx, watchFor+callTimeout)
 	defer cancel()
 	late := time.AfterFunc(callTimeout, cancel) // an answer must begin by then
+	var unanswered error
+	ctx = context.WithValue(ctx, noAnswer{}, &unanswered)
 	seconds := int64(watchFor.Seconds())
 	w, err := k.configMaps.Watch(ctx, metav1.ListOptions{
 		FieldSelector: "metadata.name=aws-auth", ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
 	})
-	if err != nil {
+	if err = cmp.Or(err, unanswered); err != nil {
 		return kubeError(actionWatchAWSAuth, err)
 	}
 	defer w.Stop()
