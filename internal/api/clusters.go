@@ -97,15 +97,16 @@ type clusterPart struct {
 
 // clusters reads which ones a request asks for.
 func (q query) clusters() (p clusterPart, err error) {
-	p.keep, err = keep(q, []string{"cluster", "account", "region", "status"}, func(c *cluster, name string) string {
+	matchers, err := q.filters([]string{"cluster", "account", "region", "status"})
+	if err != nil {
+		return p, err
+	}
+	p.keep = tried(matchers, func(c *cluster, name string) string {
 		if name == "status" {
 			return c.Status
 		}
 		return clusterLabel(c.key(), name)
 	})
-	if err != nil {
-		return p, err
-	}
 	ascending, err := q.order(true, "asc (by name, account and region) or desc")
 	if err != nil {
 		return p, err

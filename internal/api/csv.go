@@ -116,11 +116,24 @@ func cell(value any) string {
 
 // defuse keeps a spreadsheet from taking text for a formula: what begins like
 // one gets an apostrophe in front, which OWASP's page on CSV injection names
-// and spreadsheets do not show.
+// and spreadsheets do not show. So does what follows a semicolon, at which some
+// spreadsheets begin another cell.
 func defuse(s string) string {
 	s = authlog.Sanitize(s)
-	if strings.IndexAny(s, "=+-@\t\r\n＝＋－＠") == 0 {
-		return "'" + s
+	if !strings.ContainsAny(s, formulas) {
+		return s
 	}
-	return s
+	var out strings.Builder
+	begins := true
+	for _, r := range s {
+		if begins && strings.ContainsRune(formulas, r) {
+			out.WriteByte('\'')
+		}
+		out.WriteRune(r)
+		begins = r == ';'
+	}
+	return out.String()
 }
+
+// formulas are what a spreadsheet's formula may begin with.
+const formulas = "=+-@\t\r\n＝＋－＠"

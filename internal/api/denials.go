@@ -11,6 +11,7 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 1000
+	scanDenials  = 10_000
 )
 
 // denialSheet is how denials are listed.
@@ -70,7 +71,7 @@ func (sel *selection) page(ctx context.Context, store Store) (page []authlog.Den
 			return store.Denials(ctx, f)
 		},
 		goOn: func(last *authlog.Denial) { goOn(&f, last.ID) },
-		keep: sel.keep,
+		keep: sel.keep, scan: scanDenials,
 	}
 	page, last, err := all.page(ctx, sel.Limit)
 	if last != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/alertmanager/pkg/labels"
+
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 )
@@ -15,6 +17,7 @@ import (
 const (
 	defaultDiagnoses = 100
 	maxDiagnoses     = 500
+	scanDiagnoses    = 2000 // each is a document
 )
 
 func diagnosisParams() []param {
@@ -100,11 +103,11 @@ func diagnosesList(cfg *Config, member string, codes []string, topOnly bool) fun
 		if err != nil {
 			return document{}, err
 		}
-		f, keep, err := q.diagnoses(codes, cfg.Now())
+		f, keep, err := q.diagnoses(codes, cluster, cfg.Now())
 		if err != nil {
 			return document{}, err
 		}
-		f.Cluster, f.TopOnly = cluster, topOnly
+		f.TopOnly = topOnly
 		if len(f.Codes) == 0 && topOnly {
 			f.Codes = codes
 		}
@@ -115,7 +118,7 @@ func diagnosesList(cfg *Config, member string, codes []string, topOnly bool) fun
 				return cfg.Store.Diagnoses(ctx, f)
 			},
 			goOn: func(last *authlog.Diagnosis) { f.After = placeOf(last) },
-			keep: keep,
+			keep: keep, scan: scanDiagnoses,
 		}
 		found, last, err := all.page(r.Context(), limit)
 		if err != nil {
@@ -133,11 +136,14 @@ func placeOf(d *authlog.Diagnosis) authlog.DiagnosisPlace {
 	return authlog.DiagnosisPlace{LastSeen: d.LastSeen, ID: d.ID}
 }
 
-// diagnoses reads which ones a request asks for: open ones, if it does not say.
+// diagnoses reads which ones of a cluster, or all, a request asks for: open ones,
+// if it does not say.
 // Those of a span are those that were seen within it, be it that they began
 // before or ended after.
-func (q query) diagnoses(codes []string, now time.Time) (f authlog.DiagnosisFilter, chosen func(*authlog.Diagnosis) bool, err error) {
-	f.Account, f.Region = q.get("account"), q.get("region")
+func (q query) diagnoses(codes []string, cluster string, now time.Time) (
+	f authlog.DiagnosisFilter, chosen func(*authlog.Diagnosis) bool, err error,
+) {
+	f.Cluster, f.Account, f.Region = cluster, q.get("account"), q.get("region")
 	if f.State, err = q.state(); err != nil {
 		return f, nil, err
 	}
@@ -157,14 +163,19 @@ func (q query) diagnoses(codes []string, now time.Time) (f authlog.DiagnosisFilt
 	if f.SeenSince, end, err = q.span(now); err != nil {
 		return f, nil, err
 	}
-	matching, err := keep(q, diagnosisLabels(), diagnosisLabel)
+	matchers, err := q.filters(diagnosisLabels())
 	if err != nil {
 		return f, nil, err
 	}
-	if matching != nil || !end.IsZero() {
-		chosen = func(d *authlog.Diagnosis) bool {
-			return (end.IsZero() || d.FirstSeen.Before(end)) && (matching == nil || matching(d))
-		}
+	if q.get("state") == "" && slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m.Name == "state" }) {
+		f.State = ""
+	}
+	narrow(matchers, map[string]*string{
+		"subject": &f.Subject, "principal": &f.Subject, "cluster": &f.Cluster, "account": &f.Account, "region": &f.Region,
+	})
+	if chosen = tried(matchers, diagnosisLabel); !end.IsZero() {
+		matching := chosen
+		chosen = func(d *authlog.Diagnosis) bool { return d.FirstSeen.Before(end) && (matching == nil || matching(d)) }
 	}
 	return f, chosen, q.diagnosesPage(&f)
 }

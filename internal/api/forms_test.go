@@ -69,7 +69,7 @@ func TestCSVHasEveryFieldAndNoFormula(t *testing.T) {
 	d := denialAt(prod, now, 1)
 	d.Reason = "a_code_of_a_later_version" // its catalogue fields are empty
 	d.Error = "=HYPERLINK(\"http://evil\")\nsecond, line\xff"
-	d.Client = "+1"
+	d.Client = "+1;=2;3 - 4"
 	d.STSEndpoint = "@x"
 	d.Principal = &authlog.Principal{ARN: "-1", Kind: authlog.PrincipalUnknown, Account: "＝1", Session: "\tcmd"}
 	bare := denialAt(prod, now.Add(-time.Second), 2)
@@ -87,7 +87,7 @@ func TestCSVHasEveryFieldAndNoFormula(t *testing.T) {
 		},
 		{
 			d.ID.String(), "2026-11-24T12:00:00Z", "prod", "111122223333", "eu-central-1", "a_code_of_a_later_version", "",
-			"'=HYPERLINK(\"http://evil\")\nsecond, line\uFFFD", "'-1", "unknown", "'＝1", "'\tcmd", "'+1", "'@x", "", "", "", "",
+			"'=HYPERLINK(\"http://evil\")\nsecond, line\uFFFD", "'-1", "unknown", "'＝1", "'\tcmd", "'+1;'=2;3 - 4", "'@x", "", "", "", "",
 		},
 		{
 			bare.ID.String(), "2026-11-24T11:59:59Z", "prod", "111122223333", "eu-central-1", "a_code_of_a_later_version", "",

@@ -183,10 +183,13 @@ func TestEveryListTakesMatchers(t *testing.T) {
 	s := populated(t)
 	for path, filters := range map[string]map[string]int{
 		"/clusters":                 {`cluster="prod"`: 1, `cluster=~"c-.*"`: 12, `status!="denials"`: 14, `region="mars"`: 0},
-		"/clusters/prod/principals": {`principal=~".*0[0-5].*"`: 5, `kind="node"`: 0, `account="111122223333"`: 9},
+		"/clusters/prod/principals": {`principal=~".*0[0-5].*"`: 5, `kind="node"`: 0, `kind="role"`: 9, `principal="arn:aws:iam::111122223333:role/=<04>"`: 1, `account="111122223333"`: 9},
 		"/clusters/prod/lockouts":   {`subject=~".*0[0-5].*"`: 5, `severity="critical"`: 0, `confidence="high"`: 9},
-		"/lockouts":                 {`cluster="staging"`: 3, `principal=~"arn:.*",cluster!="prod"`: 3, `state="resolved"`: 0, `code="mapping_lost"`: 12},
-		"/diagnoses":                {`who_acts=""`: 0, `region=~"eu-.*"`: 12, `account!="111122223333"`: 0},
+		"/lockouts": {
+			`cluster="staging"`: 3, `principal=~"arn:.*",cluster!="prod"`: 3, `state="resolved"`: 1, `state=~".*"`: 13,
+			`principal="over"`: 0, `principal="",state="resolved"`: 1, `subject="arn:aws:iam::111122223333:role/=<04>"`: 1, `cluster="prod",cluster="staging"`: 0, `code="mapping_lost"`: 12,
+		},
+		"/diagnoses": {`who_acts=""`: 0, `region=~"eu-.*"`: 12, `account!="111122223333"`: 0},
 	} {
 		for filter, want := range filters {
 			for _, limit := range []string{"2", "500"} {
@@ -228,6 +231,20 @@ func TestListsOfATime(t *testing.T) {
 		u, err := url.Parse(linked(t, s.get(t, with(path, "since", "90m", "limit", "1"))))
 		if err != nil || u.Query().Get("start") != now.Add(-90*time.Minute).Format(time.RFC3339) || u.Query().Has("since") {
 			t.Errorf("%s: the next page is %v %v", path, u, err)
+		}
+	}
+}
+
+func TestTheNextPageOfALongTimeIsTaken(t *testing.T) {
+	s := populated(t)
+	for _, path := range lists()[1:] {
+		if got, want := things(t, s, with(path, "since", "100y", "limit", "4")), things(t, s, path); len(got) != len(want) {
+			t.Errorf("%s: %d, want %d", path, len(got), len(want))
+		}
+	}
+	for _, path := range lists()[1:] {
+		if p := decodeProblem(t, s.get(t, with(path, "since", "1h", "end", "0")), http.StatusBadRequest); p.Parameter != "end" {
+			t.Errorf("%s: %+v", path, p)
 		}
 	}
 }

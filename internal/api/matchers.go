@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
+	"github.com/eks-authlog/eks-authlog/internal/diagnose"
 	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
@@ -26,9 +27,7 @@ func (q query) matchers(sel *selection) error {
 			sel.who = sel.who || m.Name == "principal" || m.Name == "kind"
 		}
 	}
-	if len(rest) > 0 {
-		sel.keep = func(d *authlog.Denial) bool { return holds(rest, d, labelOf) }
-	}
+	sel.keep = tried(rest, labelOf)
 	return nil
 }
 
@@ -93,7 +92,8 @@ func diagnosisLabel(d *authlog.Diagnosis, name string) string {
 	case "state":
 		return string(d.State)
 	case "who_acts":
-		return wireLockout(d).WhoActs
+		known, _ := diagnose.ByCode(d.Code)
+		return string(known.WhoActs)
 	case "subject":
 		return d.Subject
 	case "principal":

@@ -10,18 +10,16 @@ import (
 	"github.com/prometheus/alertmanager/pkg/labels"
 )
 
-const (
-	// What the store cannot look up is tried on one thing after the other:
-	// scanBatch of them at a time, and at most maxScan for one page.
-	scanBatch = 1000
-	maxScan   = 10_000
-)
+// scanBatch is how many things are read at once, at most, where one after the
+// other is tried for what the store cannot look up.
+const scanBatch = 1000
 
 // A reading is how a list is read from the store, in parts.
 type reading[T any] struct {
 	next func(ctx context.Context, n int) ([]T, error) // at most n, from where goOn said
 	goOn func(last *T)                                 // begin behind it
 	keep func(*T) bool                                 // what the store is not asked for; nil: all
+	scan int                                           // how many are tried for one page with keep, about
 }
 
 // page returns up to limit things, and behind which one to go on: nil when
@@ -29,9 +27,6 @@ type reading[T any] struct {
 // the last.
 func (l *reading[T]) page(ctx context.Context, limit int) (page []T, last *T, err error) {
 	batch := limit + 1 // one more than is shown tells whether another page follows
-	if l.keep != nil {
-		batch = scanBatch
-	}
 	for scanned := 0; ; {
 		rows, err := l.next(ctx, batch)
 		if err != nil {
@@ -50,10 +45,11 @@ func (l *reading[T]) page(ctx context.Context, limit int) (page []T, last *T, er
 			return page, nil, nil
 		}
 		last = &rows[len(rows)-1]
-		if scanned += len(rows); scanned >= maxScan {
+		if scanned += len(rows); scanned >= l.scan {
 			return page, last, nil
 		}
 		l.goOn(last)
+		batch = min(4*batch, max(batch, scanBatch)) // a rare thing is far
 	}
 }
 
@@ -97,14 +93,22 @@ func (q query) order(byDefault bool, what string) (ascending bool, err error) {
 // newestFirst are the orders of what happened.
 const newestFirst = "desc (newest first) or asc"
 
-// keep reads filter: matchers of these labels, all of which must hold. It is
-// nil where there are none.
-func keep[T any](q query, known []string, label func(*T, string) string) (func(*T) bool, error) {
-	matchers, err := q.filters(known)
-	if err != nil || len(matchers) == 0 {
-		return nil, err
+// tried is whether a thing has what all matchers want; nil for no matchers.
+func tried[T any](matchers labels.Matchers, label func(*T, string) string) func(*T) bool {
+	if len(matchers) == 0 {
+		return nil
 	}
-	return func(thing *T) bool { return holds(matchers, thing, label) }, nil
+	return func(thing *T) bool { return holds(matchers, thing, label) }
+}
+
+// narrow asks the store for less where a matcher says what a label is equal to:
+// fields are the store's, by label. The matcher is still to be tried.
+func narrow(matchers labels.Matchers, fields map[string]*string) {
+	for _, m := range matchers {
+		if field, ok := fields[m.Name]; ok {
+			narrowTo(field, m)
+		}
+	}
 }
 
 func holds[T any](matchers labels.Matchers, thing *T, label func(*T, string) string) bool {

@@ -105,6 +105,12 @@ func (q query) span(now time.Time) (start, end time.Time, err error) {
 		default:
 			start = end.Add(-d)
 		}
+		if start.Unix() < 0 { // which could not be asked for again
+			start = time.Unix(0, 0).UTC()
+		}
+		if !end.IsZero() && !start.Before(end) {
+			return start, end, refuseParameter("end", "must be after the beginning of 1970")
+		}
 	}
 	if !start.IsZero() && !end.IsZero() && !start.Before(end) {
 		return start, end, refuseParameter("start", "must be before end, which itself is left out")

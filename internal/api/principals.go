@@ -13,6 +13,7 @@ import (
 const (
 	defaultPrincipals = 100
 	maxPrincipals     = 500
+	scanPrincipals    = 5000
 	// maxPlaces is on how many clusters a principal is shown.
 	maxPlaces = 200
 )
@@ -70,7 +71,7 @@ func listPrincipals(store Store, now func() time.Time) ask {
 				return store.Principals(ctx, f)
 			},
 			goOn: func(last *authlog.PrincipalSummary) { f.After = last.Place() },
-			keep: keep,
+			keep: keep, scan: scanPrincipals,
 		}
 		found, last, err := all.page(r.Context(), limit)
 		if err != nil {
@@ -101,12 +102,12 @@ func (q query) principals(now time.Time) (f authlog.PrincipalFilter, chosen func
 	if f.Start, f.End, err = q.span(now); err != nil {
 		return f, nil, err
 	}
-	chosen, err = keep(q, []string{"principal", "kind", "cluster", "account", "region"}, func(p *authlog.PrincipalSummary, name string) string {
-		return labelOf(&authlog.Denial{Cluster: p.Cluster, Principal: &p.Principal}, name)
-	})
+	matchers, err := q.filters([]string{"principal", "kind", "cluster", "account", "region"})
 	if err != nil {
 		return f, nil, err
 	}
+	narrow(matchers, map[string]*string{"principal": &f.ARN, "account": &f.Account, "region": &f.Region})
+	chosen = tried(matchers, principalLabel)
 	if f.Limit, err = q.count("limit", defaultPrincipals, maxPrincipals); err != nil {
 		return f, nil, err
 	}
@@ -123,6 +124,21 @@ func (q query) principals(now time.Time) (f authlog.PrincipalFilter, chosen func
 		}
 	}
 	return f, chosen, nil
+}
+
+// principalLabel is what a matcher of that name is compared with.
+func principalLabel(p *authlog.PrincipalSummary, name string) string {
+	switch name {
+	case "principal":
+		return p.Principal.ARN
+	case "kind":
+		return kindOf(&p.Principal)
+	}
+	return clusterLabel(p.Cluster, name)
+}
+
+func kindOf(p *authlog.Principal) string {
+	return string(cmp.Or(p.Kind, authlog.PrincipalUnknown))
 }
 
 // showPrincipal tells of one ARN on every cluster.
@@ -159,13 +175,10 @@ func wirePrincipals(found []authlog.PrincipalSummary) []principalSummary {
 func wirePrincipalSummary(p *authlog.PrincipalSummary) principalSummary {
 	who := &p.Principal
 	out := principalSummary{
-		ARN: who.ARN, Kind: string(who.Kind), Account: who.Account, AWSOwned: who.Benign, Cluster: p.Cluster,
+		ARN: who.ARN, Kind: kindOf(who), Account: who.Account, AWSOwned: who.Benign, Cluster: p.Cluster,
 		FirstGrant: orNull(p.FirstGrant), LastGrant: orNull(p.LastGrant),
 		FirstDenial: orNull(p.FirstDenial), LastDenial: orNull(p.LastDenial),
 		Grants: p.Grants, Denials: p.Denials, Reasons: []reasonTime{}, UserIDs: []string{}, Sessions: []string{},
-	}
-	if out.Kind == "" {
-		out.Kind = string(authlog.PrincipalUnknown)
 	}
 	for _, r := range p.Reasons {
 		out.Reasons = append(out.Reasons, reasonTime{Reason: r.Reason, Last: r.Last})

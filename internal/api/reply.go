@@ -20,7 +20,7 @@ type document struct {
 	mediaType string
 	body      []byte
 	next      string // where the next page is: a reference for the header Link, or ""
-	empty     bool   // a first page without any item
+	empty     bool   // a list without any item here or on a following page
 }
 
 // An ask is what one route does between reading a request and replying to it:

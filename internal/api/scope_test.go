@@ -127,8 +127,10 @@ func routes() map[string]route {
 		ids = append(ids, authlog.DiagnosisID(c, "mapping_lost", sharedSSO))
 	}
 	return map[string]route{
-		"/":                        {paths: []string{"/"}},
-		"/clusters":                {paths: []string{"/clusters"}},
+		"/": {paths: []string{"/"}},
+		"/clusters": {paths: []string{
+			"/clusters", "/clusters?limit=1", "/clusters?limit=1&order=desc&fields=name,region", "/clusters?filter=cluster%3D~%22blue.*%22", "/clusters?filter=status!%3D%22ok%22&limit=1",
+		}},
 		"/clusters/{name}":         {paths: append(other("/clusters/%s"), other("/clusters/%s?account=999900001111")...)},
 		"/clusters/{name}/access":  {paths: append(other("/clusters/%s/access"), other("/clusters/%s/access?account=999900001111")...)},
 		"/clusters/{name}/creator": {paths: append(other("/clusters/%s/creator"), other("/clusters/%s/creator?account=999900001111")...)},
@@ -145,10 +147,18 @@ func routes() map[string]route {
 			"/stats", "/stats?by=cluster,account,region&step=6h", "/stats?by=principal,kind&since=7d", "/stats?cluster=blue-1", "/stats?cluster=shared&by=account",
 			"/stats?filter=cluster%3D%22green-1%22", "/stats?region=ca-west-1&step=5m&limit=1",
 		}},
-		"/clusters/{name}/lockouts":   {paths: append(other("/clusters/%s/lockouts?limit=1"), other("/clusters/%s/lockouts?account=999900001111")...)},
-		"/clusters/{name}/principals": {paths: append(other("/clusters/%s/principals?limit=1"), other("/clusters/%s/principals?denied=true&account=999900001111")...)},
-		"/lockouts":                   {paths: []string{"/lockouts", "/lockouts?limit=1", "/lockouts?cluster=blue-1", "/lockouts?account=999900001111&state=all"}},
-		"/diagnoses":                  {paths: []string{"/diagnoses", "/diagnoses?limit=1", "/diagnoses?cluster=shared", "/diagnoses?region=ca-west-1"}},
+		"/clusters/{name}/lockouts": {paths: slices.Concat(
+			other("/clusters/%s/lockouts?limit=1"), other("/clusters/%s/lockouts?account=999900001111"), other("/clusters/%s/lockouts?limit=1&order=asc&filter=severity!%%3D%%22%%22"),
+		)},
+		"/clusters/{name}/principals": {paths: slices.Concat(
+			other("/clusters/%s/principals?limit=1"), other("/clusters/%s/principals?denied=true&account=999900001111"),
+			other("/clusters/%s/principals?limit=1&order=asc&filter=principal%%3D~%%22.*%%22"), other("/clusters/%s/principals?filter=principal%%3D%%22"+strings.ReplaceAll(url.QueryEscape(blueRole), "%", "%%")+"%%22&since=90d"),
+		)},
+		"/lockouts": {paths: []string{
+			"/lockouts", "/lockouts?limit=1", "/lockouts?limit=1&order=asc&fields=cluster,subject", "/lockouts?filter=cluster%3D~%22blue.*%22", "/lockouts?filter=confidence!%3D%22%22&limit=1&since=90d",
+			"/lockouts?filter=cluster%3D%22green-1%22&state=all", "/lockouts?end=2000000000&limit=1", "/lockouts?filter=principal%3D%22" + url.QueryEscape(blueRole) + "%22", "/lockouts?cluster=blue-1", "/lockouts?account=999900001111&state=all",
+		}},
+		"/diagnoses": {paths: []string{"/diagnoses", "/diagnoses?limit=1", "/diagnoses?cluster=shared", "/diagnoses?region=ca-west-1", "/diagnoses?filter=region%3D%22ca-west-1%22&order=asc"}},
 		"/diagnoses/{id}": {paths: func() (paths []string) {
 			for _, id := range ids {
 				paths = append(paths, "/diagnoses/"+id)

@@ -2178,7 +2178,9 @@ type ListClusterLockoutsParams struct {
 
 	// Filter Matchers as those of denials, on code, severity, confidence, state,
 	// who_acts, subject, principal (the subject, where that is an ARN), cluster,
-	// account and region.
+	// account and region. With one on state, the parameter state has no default.
+	// With `filter` or `end` a page may hold fewer than `limit`, even none, and
+	// not be the last: only an answer without `next` and Link is.
 	Filter DiagnosisFilter `form:"filter,omitempty" json:"filter,omitempty"`
 
 	// Order desc is newest first, asc oldest first.
@@ -2227,7 +2229,9 @@ type ListPrincipalsParams struct {
 	// over several pages, follow the header Link.
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
-	// Filter Matchers as those of denials, on principal (the ARN), kind, cluster, account and region.
+	// Filter Matchers as those of denials, on principal (the ARN), kind, cluster, account
+	// and region. A page may hold fewer than `limit`, even none, and not be the
+	// last: only an answer without `next` and Link is.
 	Filter PrincipalFilter `form:"filter,omitempty" json:"filter,omitempty"`
 
 	// Order desc is newest first, asc oldest first.
@@ -2299,7 +2303,9 @@ type ListDiagnosesParams struct {
 
 	// Filter Matchers as those of denials, on code, severity, confidence, state,
 	// who_acts, subject, principal (the subject, where that is an ARN), cluster,
-	// account and region.
+	// account and region. With one on state, the parameter state has no default.
+	// With `filter` or `end` a page may hold fewer than `limit`, even none, and
+	// not be the last: only an answer without `next` and Link is.
 	Filter DiagnosisFilter `form:"filter,omitempty" json:"filter,omitempty"`
 
 	// Order desc is newest first, asc oldest first.
@@ -2414,7 +2420,9 @@ type ListLockoutsParams struct {
 
 	// Filter Matchers as those of denials, on code, severity, confidence, state,
 	// who_acts, subject, principal (the subject, where that is an ARN), cluster,
-	// account and region.
+	// account and region. With one on state, the parameter state has no default.
+	// With `filter` or `end` a page may hold fewer than `limit`, even none, and
+	// not be the last: only an answer without `next` and Link is.
 	Filter DiagnosisFilter `form:"filter,omitempty" json:"filter,omitempty"`
 
 	// Order desc is newest first, asc oldest first.
@@ -2677,12 +2685,6 @@ type ClientInterface interface {
 	// others. A page may hold fewer than `limit` denials, even none, when
 	// `filter` had to try very many: only an answer without `next` and Link is
 	// the last one.
-	//
-	// The header Accept chooses between JSON, NDJSON (one denial a line) and
-	// CSV (a line of names, then one denial a line; the principal takes four
-	// columns; a cell that a spreadsheet would take for a formula begins with
-	// an apostrophe). The last two have their next page in the header Link
-	// alone.
 	//
 	// Corresponds with GET /clusters/{name}/denials (the `ListDenials` operationId).
 	ListDenials(ctx context.Context, name string, params *ListDenialsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3060,12 +3062,6 @@ func (c *Client) GetCreator(ctx context.Context, name string, params *GetCreator
 // others. A page may hold fewer than `limit` denials, even none, when
 // `filter` had to try very many: only an answer without `next` and Link is
 // the last one.
-//
-// The header Accept chooses between JSON, NDJSON (one denial a line) and
-// CSV (a line of names, then one denial a line; the principal takes four
-// columns; a cell that a spreadsheet would take for a formula begins with
-// an apostrophe). The last two have their next page in the header Link
-// alone.
 //
 // Corresponds with GET /clusters/{name}/denials (the `ListDenials` operationId).
 func (c *Client) ListDenials(ctx context.Context, name string, params *ListDenialsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6083,12 +6079,6 @@ type ClientWithResponsesInterface interface {
 	// `filter` had to try very many: only an answer without `next` and Link is
 	// the last one.
 	//
-	// The header Accept chooses between JSON, NDJSON (one denial a line) and
-	// CSV (a line of names, then one denial a line; the principal takes four
-	// columns; a cell that a spreadsheet would take for a formula begins with
-	// an apostrophe). The last two have their next page in the header Link
-	// alone.
-	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /clusters/{name}/denials (the `ListDenials` operationId).
@@ -7196,12 +7186,6 @@ func (c *ClientWithResponses) GetCreatorWithResponse(ctx context.Context, name s
 // others. A page may hold fewer than `limit` denials, even none, when
 // `filter` had to try very many: only an answer without `next` and Link is
 // the last one.
-//
-// The header Accept chooses between JSON, NDJSON (one denial a line) and
-// CSV (a line of names, then one denial a line; the principal takes four
-// columns; a cell that a spreadsheet would take for a formula begins with
-// an apostrophe). The last two have their next page in the header Link
-// alone.
 //
 // Returns a wrapper object for the known response body format(s).
 //
