@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,6 +99,20 @@ func TestEditOfAFileIsSeenWithinTenSeconds(t *testing.T) {
 	await(func() { s.access(r) })
 	await(func() { write(roleItem(iamARN+"role/Dev") + roleItem(iamARN+"role/Ops")) })
 	if a := s.access(r); len(a.AWSAuth.Roles) != 2 {
+		t.Errorf("%+v", a.AWSAuth)
+	}
+}
+
+// What happens between a reading and the watch that follows is told by the
+// watch: the server knows what there was at the version it is asked for.
+func TestADeletionBeforeTheWatchBeginsIsSeen(t *testing.T) {
+	s := newScene(t, roles(nodeItem))
+	var once sync.Once
+	s.kube.Before("watch", func() { once.Do(func() { s.kube.Set(nil) }) })
+	r, await := watching(t, s)
+	await(func() { s.access(r) })
+	await(func() {})
+	if a := s.access(r); a.AWSAuth.Exists {
 		t.Errorf("%+v", a.AWSAuth)
 	}
 }

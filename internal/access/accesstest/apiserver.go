@@ -34,18 +34,20 @@ type APIServer struct {
 	mu       sync.Mutex
 	version  int
 	data     map[string]string // nil: there is no aws-auth
+	existed  map[int]bool      // by version: whether there was an aws-auth then
 	forbid   map[string]bool   // verbs
 	unknown  bool              // no token is known
 	static   string            // a service account's token, taken as it is
 	changed  chan struct{}     // closed at each change
 	requests map[string]int    // by verb, the refused ones too
+	before   map[string]func() // by verb: called when a request comes
 	refusals []string          // why tokens were not taken
 }
 
 // Start serves an aws-auth with that data (nil: none) for a cluster, to whoever
 // signs with the credentials. Close ends it.
 func Start(cluster string, creds aws.Credentials, data map[string]string) *APIServer {
-	s := &APIServer{cluster: cluster, creds: creds, version: 100, data: data, forbid: map[string]bool{}, changed: make(chan struct{}), requests: map[string]int{}}
+	s := &APIServer{cluster: cluster, creds: creds, version: 100, data: data, existed: map[int]bool{100: data != nil}, forbid: map[string]bool{}, changed: make(chan struct{}), requests: map[string]int{}, before: map[string]func(){}}
 	s.server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
 	return s
 }
@@ -79,6 +81,13 @@ func (s *APIServer) Unknown(on bool) {
 	s.change(func() { s.unknown = on })
 }
 
+// Before calls do whenever a request of a verb has come, before it is answered.
+func (s *APIServer) Before(verb string, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before[verb] = do
+}
+
 // Take makes the server take a service account's token too.
 func (s *APIServer) Take(token string) {
 	s.change(func() { s.static = token })
@@ -106,6 +115,7 @@ func (s *APIServer) change(do func()) {
 	defer s.mu.Unlock()
 	do()
 	s.version++
+	s.existed[s.version] = s.data != nil
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -122,8 +132,11 @@ func (s *APIServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.requests[verb]++
-	unknown, forbidden, static := s.unknown, s.forbid[verb], s.static
+	unknown, forbidden, static, before := s.unknown, s.forbid[verb], s.static, s.before[verb]
 	s.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	err := s.authenticate(r)
 	if static != "" && r.Header.Get("Authorization") == "Bearer "+static {
 		err = nil
@@ -192,7 +205,7 @@ func (s *APIServer) watch(w http.ResponseWriter, r *http.Request) {
 	_ = flush.Flush()
 	out := json.NewEncoder(w)
 	s.mu.Lock()
-	had := exact && s.data != nil
+	had := exact && s.existed[from]
 	s.mu.Unlock()
 	for {
 		s.mu.Lock()
