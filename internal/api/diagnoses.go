@@ -137,9 +137,8 @@ func placeOf(d *authlog.Diagnosis) authlog.DiagnosisPlace {
 }
 
 // diagnoses reads which ones of a cluster, or all, a request asks for: open ones,
-// if it does not say.
-// Those of a span are those that were seen within it, be it that they began
-// before or ended after.
+// if it does not say. Those of a span are those that were seen within it, be it
+// that they began before or ended after.
 func (q query) diagnoses(codes []string, cluster string, now time.Time) (
 	f authlog.DiagnosisFilter, chosen func(*authlog.Diagnosis) bool, err error,
 ) {

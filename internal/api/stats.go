@@ -1,9 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"encoding/csv"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -70,9 +67,9 @@ func stats(r *http.Request, q query, store Store, cluster string, now time.Time)
 	t := statsTable{by: by, filter: &f, series: found}
 	switch form {
 	case formLines:
-		return t.lines(), nil
+		return renderLines(t.rows(), t.columns()), nil
 	case formCSV:
-		return t.csv(), nil
+		return renderCSV(t.rows(), t.columns()), nil
 	}
 	return jsonDocument(t.wire()), nil
 }
@@ -245,31 +242,15 @@ func (t *statsTable) row(s *authlog.DenialSeries, n int64) map[string]any {
 	return row
 }
 
-func (t *statsTable) lines() document {
-	doc := document{mediaType: formLines}
-	for _, row := range t.rows() {
-		doc.body = append(doc.body, jsonDocument(row).body...)
-	}
-	return doc
-}
-
-func (t *statsTable) csv() document {
-	columns := append(slices.Clone(t.by), "other", "count")
+// columns are those of rows.
+func (t *statsTable) columns() []column[map[string]any] {
+	names := append(slices.Clone(t.by), "other", "count")
 	if t.filter.Step > 0 {
-		columns = append([]string{"time"}, columns...)
+		names = append([]string{"time"}, names...)
 	}
-	var body bytes.Buffer
-	w := csv.NewWriter(&body)
-	lines := [][]string{columns}
-	for _, row := range t.rows() {
-		line := make([]string, len(columns))
-		for i, name := range columns {
-			line[i] = cell(row[name])
-		}
-		lines = append(lines, line)
+	columns := make([]column[map[string]any], len(names))
+	for i, name := range names {
+		columns[i] = column[map[string]any]{name, nil, func(row *map[string]any) any { return (*row)[name] }}
 	}
-	if err := w.WriteAll(lines); err != nil {
-		panic(fmt.Errorf("write to memory: %w", err))
-	}
-	return document{mediaType: csvType, body: body.Bytes()}
+	return columns
 }
