@@ -96,7 +96,8 @@ fuzz: ## each fuzz target for FUZZTIME (2000 inputs); FUZZTIME=10m for a long ru
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg | tail -n 1; \
+			out=$$($(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg 2>&1) || { printf '%s\n' "$$out"; exit 1; }; \
+			printf '%s\n' "$$out" | tail -n 1; \
 		done; \
 	done
 

@@ -265,7 +265,7 @@ func (a *adviser) switchMode() authlog.Remedy {
 	r.Warning = "The authentication mode cannot be set back to CONFIG_MAP. " + r.Warning
 	r.Steps = append([]authlog.Step{a.oneWayMode()}, r.Steps...)
 	r.Terraform = `resource "aws_eks_cluster" "this" {
-  # besides what it has; this cannot be undone
+  # besides what it has. This cannot be undone
   access_config {
     authentication_mode = "API_AND_CONFIG_MAP"
   }
