@@ -27,13 +27,20 @@ type reading[T any] struct {
 // the last.
 func (l *reading[T]) page(ctx context.Context, limit int) (page []T, last *T, err error) {
 	batch := limit + 1 // one more than is shown tells whether another page follows
+	if l.keep == nil {
+		page, err = l.next(ctx, batch)
+		if err != nil || len(page) < batch {
+			return page, nil, err
+		}
+		return page[:limit], &page[limit-1], nil
+	}
 	for scanned := 0; ; {
 		rows, err := l.next(ctx, batch)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i := range rows {
-			if l.keep != nil && !l.keep(&rows[i]) {
+			if !l.keep(&rows[i]) {
 				continue
 			}
 			if len(page) == limit {

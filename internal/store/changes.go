@@ -121,12 +121,13 @@ func (s *SQLite) changes(ctx context.Context, after int64, limit int) (found []a
 		return nil, err
 	}
 	args := []any{after, last, limit}
-	err = s.eachDenial(ctx, "WITH page AS (SELECT n, id FROM denial WHERE n > ? AND n <= ? ORDER BY n LIMIT ?)"+selectDenials+"n", args,
-		func(place int64, d *authlog.Denial) {
-			found = append(found, authlog.Change{Place: place, Kind: authlog.ChangeDenial, Denial: d})
-		})
+	denials, places, err := s.denials(ctx, limit,
+		"WITH page AS (SELECT n, id FROM denial WHERE n > ? AND n <= ? ORDER BY n LIMIT ?)"+selectDenials+"n", args...)
 	if err != nil {
 		return nil, err
+	}
+	for i := range denials {
+		found = append(found, authlog.Change{Place: places[i], Kind: authlog.ChangeDenial, Denial: &denials[i]})
 	}
 	rows, err := s.query(ctx, "SELECT n, kind, document FROM change WHERE n > ? AND n <= ? ORDER BY n LIMIT ?", args...)
 	err = each(rows, err, func(rows *sql.Rows) error {

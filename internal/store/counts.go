@@ -103,14 +103,16 @@ func sortSeries(series []authlog.DenialSeries) {
 // nameSeries asks for the series of each subject; those that are left out are
 // missing.
 func (c *counting) nameSeries(ctx context.Context, totals map[subjectKey]int64) (map[subjectKey]string, error) {
-	clusters, err := c.store.clustersByID(ctx)
+	kinds, err := c.lookUp(ctx, totals)
 	if err != nil {
 		return nil, err
 	}
-	kinds, err := c.lookUp(ctx, totals)
 	names := make(map[subjectKey]string, len(totals))
 	for k := range totals {
-		subject := authlog.DenialSubject{Cluster: clusters[k.cluster], Reason: c.names[k.reason]}
+		subject := authlog.DenialSubject{Reason: c.names[k.reason]}
+		if subject.Cluster, err = c.store.cluster(ctx, k.cluster); err != nil {
+			return nil, err
+		}
 		if k.principal > 0 {
 			subject.ARN = c.names[k.principal]
 			subject.Kind = authlog.PrincipalKind(kinds[subjectKey{cluster: k.cluster, principal: k.principal}])
@@ -119,7 +121,7 @@ func (c *counting) nameSeries(ctx context.Context, totals map[subjectKey]int64) 
 			names[k] = name
 		}
 	}
-	return names, err
+	return names, nil
 }
 
 // lookUp finds the words of the subjects, and the kinds of their principals.
@@ -156,18 +158,6 @@ func (c *counting) lookUp(ctx context.Context, totals map[subjectKey]int64) (kin
 		var kind string
 		err := rows.Scan(&k.cluster, &k.principal, &kind)
 		kinds[k] = kind
-		return err
-	})
-}
-
-func (s *SQLite) clustersByID(ctx context.Context) (map[int64]authlog.Cluster, error) {
-	found := map[int64]authlog.Cluster{}
-	rows, err := s.query(ctx, "SELECT id, name, account, region FROM cluster")
-	return found, each(rows, err, func(rows *sql.Rows) error {
-		var id int64
-		var c authlog.Cluster
-		err := rows.Scan(&id, &c.Name, &c.Account, &c.Region)
-		found[id] = c
 		return err
 	})
 }

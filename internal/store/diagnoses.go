@@ -57,12 +57,9 @@ func (s *SQLite) Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]au
 	if f.Limit < 1 {
 		return nil, errors.New("list diagnoses: the limit must be positive")
 	}
-	where, clusters, err := s.inClusters(ctx, "d.cluster", f.Cluster, f.Account, f.Region, f.Scope)
-	var found []authlog.Diagnosis
-	if err == nil {
-		query, args := diagnosesQuery(f, where)
-		found, err = s.diagnoses(ctx, query, append(clusters, args...)...)
-	}
+	where, clusters := s.inClusters("d.cluster", f.Cluster, f.Account, f.Region, f.Scope)
+	query, args := diagnosesQuery(f, where)
+	found, err := s.diagnoses(ctx, query, append(clusters, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("list diagnoses: %w", s.explain(err))
 	}

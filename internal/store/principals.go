@@ -38,10 +38,7 @@ type principalKey struct{ cluster, principal int64 }
 func (s *SQLite) principalPage(ctx context.Context, f authlog.PrincipalFilter) (
 	found []authlog.PrincipalSummary, keys []principalKey, err error,
 ) {
-	inClusters, clusters, err := s.inClusters(ctx, "s.cluster", f.Cluster, f.Account, f.Region, f.Scope)
-	if err != nil {
-		return nil, nil, err
-	}
+	inClusters, clusters := s.inClusters("s.cluster", f.Cluster, f.Account, f.Region, f.Scope)
 	where, having, args := principalsWhere(f)
 	order := "max(s.last) DESC, c.name, c.account, c.region, arn.text"
 	if f.Ascending { // the reverse

@@ -15,24 +15,50 @@ import (
 // time asked for is the better way.
 const maxRanges = 64
 
+// usualPage is for how many denials there is room at once.
+const usualPage = 64
+
 const selectDenials = `
-SELECT d.n, d.id, c.name, c.account, c.region, d.reason, d.stream, d.sts_endpoint,
+SELECT d.n, d.id, d.cluster, d.reason, d.stream, d.sts_endpoint,
 	ifnull(d.principal, 0), ifnull(d.kind, 0), ifnull(d.account, 0), d.benign,
 	d.session, d.user_id, d.access_key_id, d.client, d.error, d.raw
 FROM page JOIN denial d ON d.n = page.n
-	JOIN cluster c ON c.id = d.cluster
 ORDER BY page.`
 
-// A denialRow is a denial whose words are still to be spelled.
+// A denialRow is where one row is scanned to after the other.
 type denialRow struct {
-	place                                        int64
-	reason, stream, endpoint, arn, kind, account int64
-	denial                                       authlog.Denial
-	principal                                    authlog.Principal
+	ids       denialIDs
+	id, raw   sql.RawBytes
+	denial    authlog.Denial
+	principal authlog.Principal
 }
 
-func (r *denialRow) words() []int64 {
-	return []int64{r.reason, r.stream, r.endpoint, r.arn, r.kind, r.account}
+// A denialIDs is what a row says in the words of other tables: 0 where it does
+// not say. place is its own, in the order of saving.
+type denialIDs struct {
+	place, cluster                               int64
+	reason, stream, endpoint, arn, kind, account int64
+}
+
+// columns are those of selectDenials.
+func (r *denialRow) columns() []any {
+	d, p, ids := &r.denial, &r.principal, &r.ids
+	return []any{
+		&ids.place, &r.id, &ids.cluster, &ids.reason, &ids.stream, &ids.endpoint, &ids.arn, &ids.kind, &ids.account,
+		&p.Benign, &p.Session, &p.UserID, &p.AccessKeyID, &d.Client, &d.Error, &r.raw,
+	}
+}
+
+// read is the denial that was scanned, without what its IDs stand for.
+func (r *denialRow) read() authlog.Denial {
+	d := r.denial
+	d.ID, d.Raw = authlog.ID(r.id), string(r.raw)
+	d.Time = d.ID.Time()
+	if r.ids.arn != 0 {
+		p := r.principal
+		d.Principal = &p
+	}
+	return d
 }
 
 // Denials returns the first f.Limit denials that f chooses, in descending order
@@ -49,7 +75,7 @@ func (s *SQLite) Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog
 	if err == nil && len(ranges) > 0 {
 		var found []authlog.Denial
 		query, args := pageQuery(ranges, f)
-		if found, err = s.denials(ctx, query, args); err == nil {
+		if found, _, err = s.denials(ctx, f.Limit, query, args...); err == nil {
 			return found, nil
 		}
 	}
@@ -62,7 +88,7 @@ func (s *SQLite) Denials(ctx context.Context, f authlog.DenialFilter) ([]authlog
 // Denial returns one denial. The error satisfies errors.Is(err,
 // authlog.ErrNotFound) where none has that ID.
 func (s *SQLite) Denial(ctx context.Context, id authlog.ID) (authlog.Denial, error) {
-	found, err := s.denials(ctx, "WITH page AS (SELECT n, id FROM denial WHERE id = ?)"+selectDenials+"id ASC", []any{id[:]})
+	found, _, err := s.denials(ctx, 1, "WITH page AS (SELECT n, id FROM denial WHERE id = ?)"+selectDenials+"id ASC", id[:])
 	if err != nil {
 		return authlog.Denial{}, fmt.Errorf("find denial %s: %w", id, s.explain(err))
 	}
@@ -72,50 +98,58 @@ func (s *SQLite) Denial(ctx context.Context, id authlog.ID) (authlog.Denial, err
 	return found[0], nil
 }
 
-func (s *SQLite) denials(ctx context.Context, query string, args []any) (found []authlog.Denial, err error) {
-	err = s.eachDenial(ctx, query, args, func(_ int64, d *authlog.Denial) { found = append(found, *d) })
-	return found, err
-}
-
-// eachDenial calls yield with each denial and its place in the order of saving.
-func (s *SQLite) eachDenial(ctx context.Context, query string, args []any, yield func(place int64, d *authlog.Denial)) error {
-	var found []*denialRow
-	var words []int64
+// denials returns what the query finds, at most limit denials, and the place of
+// each in the order of saving.
+func (s *SQLite) denials(ctx context.Context, limit int, query string, args ...any) (found []authlog.Denial, places []int64, err error) {
+	var ids []denialIDs
+	var row denialRow
+	columns := row.columns()
 	rows, err := s.query(ctx, query, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		r := &denialRow{}
-		d, p := &r.denial, &r.principal
-		var id, raw sql.RawBytes
-		err := rows.Scan(&r.place, &id, &d.Cluster.Name, &d.Cluster.Account, &d.Cluster.Region, &r.reason, &r.stream, &r.endpoint,
-			&r.arn, &r.kind, &r.account, &p.Benign, &p.Session, &p.UserID, &p.AccessKeyID, &d.Client, &d.Error, &raw)
-		if err != nil {
+		if err := rows.Scan(columns...); err != nil {
 			return err
 		}
-		d.ID, d.Raw = authlog.ID(id), string(raw)
-		d.Time = d.ID.Time()
-		found, words = append(found, r), append(words, r.words()...)
+		if found == nil {
+			n := min(limit, usualPage)
+			found, ids = make([]authlog.Denial, 0, n), make([]denialIDs, 0, n)
+		}
+		found, ids = append(found, row.read()), append(ids, row.ids)
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	return s.spellDenials(ctx, found, ids)
+}
+
+// spellDenials writes into each denial what its IDs stand for, and leaves out
+// those that were pruned a moment ago, and their words after them.
+func (s *SQLite) spellDenials(ctx context.Context, rows []authlog.Denial, ids []denialIDs) (found []authlog.Denial, places []int64, err error) {
+	words := make([]int64, 0, 6*len(ids))
+	for i := range ids {
+		r := &ids[i]
+		words = append(words, r.reason, r.stream, r.endpoint, r.arn, r.kind, r.account)
 	}
 	text, err := s.speller.spell(ctx, s, words)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	for _, r := range found {
-		d, p := &r.denial, &r.principal
+	found, places = rows[:0], make([]int64, 0, len(rows))
+	for i := range ids {
+		r, d := &ids[i], rows[i]
 		d.Reason, d.Stream, d.STSEndpoint = text[r.reason], text[r.stream], text[r.endpoint]
 		if d.Reason == "" {
-			continue // it was pruned a moment ago, and its words after it
+			continue
 		}
-		if r.arn != 0 {
+		if d.Cluster, err = s.cluster(ctx, r.cluster); err != nil {
+			return nil, nil, err
+		}
+		if p := d.Principal; p != nil {
 			p.ARN, p.Kind, p.Account = text[r.arn], authlog.PrincipalKind(text[r.kind]), text[r.account]
-			d.Principal = p
 		}
-		yield(r.place, d)
+		found, places = append(found, d), append(places, r.place)
 	}
-	return nil
+	return found, places, nil
 }
 
 // A scan is one range of one index, in the order of the IDs.

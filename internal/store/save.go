@@ -36,6 +36,7 @@ func (s *SQLite) Save(ctx context.Context, b authlog.Batch) error {
 		return fmt.Errorf("save batch: %w", s.explain(err))
 	}
 	s.words.add(sv.words.fresh)
+	s.atlas.add(sv.clusters)
 	return nil
 }
 

@@ -28,6 +28,7 @@ type SQLite struct {
 
 	prepared preparer // for r
 	speller  speller
+	atlas    atlas
 
 	mu    sync.Mutex // held by whoever writes
 	words words      // guarded by mu
@@ -75,7 +76,7 @@ func (s *SQLite) open(ctx context.Context, log zerolog.Logger) (err error) {
 	}
 	s.r.SetMaxOpenConns(readers)
 	s.r.SetMaxIdleConns(readers)
-	return s.Ping(ctx)
+	return s.explain(s.loadClusters(ctx))
 }
 
 // Ping reports whether the store can be read.
