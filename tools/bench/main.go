@@ -25,7 +25,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], bench tail [--only NAMES], bench api [--denials N,…] [--dir DIR] [--duration D], or bench stream [--idle N] [--slow N] [--duration D]"
+	const usage = "usage: bench throughput [--analyzer FILE] [--dir DIR] [--runs N], bench tail [--only NAMES], bench api [--denials N,…] [--only TEXT] [--dir DIR] [--duration D], or bench stream [--idle N] [--slow N] [--duration D]"
 	switch {
 	case len(args) > 0 && args[0] == "throughput":
 		return throughput(ctx, args[1:])
