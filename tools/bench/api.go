@@ -66,7 +66,7 @@ func (s *apiServer) table(ctx context.Context, out io.Writer, denials int, span 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d denials stored\n\n| question | a second | p50 ms | p99 ms | failed %% | answer kB | RSS MB |\n|---|---:|---:|---:|---:|---:|---:|\n", denials)
+	fmt.Fprintf(out, "\n%d denials stored\n\n| question | a second | p50 ms | p99 ms | failed %% | answer kB, gzip | RSS MB |\n|---|---:|---:|---:|---:|---:|---:|\n", denials)
 	before, err := s.usage()
 	if err != nil {
 		return err

@@ -108,7 +108,12 @@ func (q *question) run(ctx context.Context, server string, span time.Duration) (
 
 // attack asks at the question's rate, whether the answers come or not.
 func (q *question) attack(server string, span time.Duration) (m vegeta.Metrics) {
-	targets := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: server + q.path})
+	targets := vegeta.NewStaticTargeter(vegeta.Target{
+		Method: http.MethodGet, URL: server + q.path,
+		// Asked for by name, it is not unpacked here: that is the reader's work,
+		// and here it would take the core of the server.
+		Header: http.Header{"Accept-Encoding": {"gzip"}},
+	})
 	attacker := vegeta.NewAttacker(vegeta.Timeout(30 * time.Second)) // can be used once
 	for r := range attacker.Attack(targets, vegeta.Rate{Freq: q.rate, Per: time.Second}, span, q.name) {
 		m.Add(r)
