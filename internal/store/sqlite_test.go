@@ -201,3 +201,20 @@ func TestPruneForgetsWordsNobodyUses(t *testing.T) {
 	}
 	same(t, "words", []string{`["0"]`}, ask(t, db, "SELECT count(*) FROM word"))
 }
+
+func TestADenialNamesAClusterThatWasCommittedThisMoment(t *testing.T) {
+	s := open(t, dbPath(t))
+	if err := s.Save(t.Context(), authlog.Batch{Denials: []authlog.Denial{denial(alpha, noon, 1), denial(beta, noon, 2)}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // known, and forgotten
+		seen := map[authlog.Cluster]int{}
+		for _, d := range denials(t, s, authlog.DenialFilter{Limit: 10}) {
+			seen[d.Cluster]++
+		}
+		if seen[alpha] != 1 || seen[beta] != 1 || len(seen) != 2 {
+			t.Errorf("denials by cluster: %v", seen)
+		}
+		s.ForgetClusters()
+	}
+}
