@@ -200,6 +200,9 @@ func TestEachRefusedCallIsNamedByTheDaemonAndNothingElseBreaks(t *testing.T) {
 			if want := fmt.Sprintf(`eks_authn_access_missing_permission{account="111122223333",action=%q,region="eu-central-1"} 1`, action); err != nil || !strings.Contains(string(body), want) {
 				t.Errorf("no metric %s (%d, %v)", want, status, err)
 			}
+			if want := fmt.Sprintf(`eks_authn_aws_calls_total{account="111122223333",operation=%q,region="eu-central-1",result="error"} `, operation); isAWS && !strings.Contains(string(body), want) {
+				t.Errorf("no metric %s", want)
+			}
 			for _, path := range []string{"/clusters", "/clusters/prod", "/clusters/prod/denials", "/lockouts", "/-/ready"} {
 				if _, ok := see[map[string]any](t, c, path); !ok {
 					t.Errorf("without %s, %s does not answer", action, path)

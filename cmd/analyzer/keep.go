@@ -26,7 +26,9 @@ func (f *fleet) keep(ctx context.Context, r *reader) {
 		case <-time.After(time.Duration(f.cfg.Tail.Interval)):
 		}
 	}
-	if err := f.keeper.Follow(ctx, accessConfig(a, r, shard), r.cfg.Wants); err != nil {
+	cfg := accessConfig(a, r, shard)
+	cfg.OnCall = func(operation string, err error) { f.meter.Call(shard.Account, shard.Region, operation, err) }
+	if err := f.keeper.Follow(ctx, cfg, r.cfg.Wants); err != nil {
 		f.log.Error().Err(err).Str("shard", shard.String()).Msg("what its clusters allow is not followed")
 	}
 }

@@ -32,6 +32,17 @@ type Config struct {
 	// OnChange is called when a cluster's aws-auth was read and is another than
 	// before. It must not block.
 	OnChange func(cluster string)
+	// OnCall is told of each call to EKS and IAM when it has ended: the name of
+	// the operation, like DescribeCluster, and the error or nil. What the SDK
+	// repeats by itself is one call. It must not block.
+	OnCall func(operation string, err error)
+}
+
+func (c Config) onCall() func(operation string, err error) {
+	if c.OnCall == nil {
+		return func(string, error) {}
+	}
+	return c.OnCall
 }
 
 func (c Config) ttl() time.Duration { return cmp.Or(c.TTL, 10*time.Minute) }

@@ -40,8 +40,13 @@ func New(cfg Config, log zerolog.Logger) *Reader {
 		cfg: cfg, log: log, limit: rate.NewLimiter(rate.Limit(cfg.rate()), max(1, int(2*cfg.rate()))),
 		wake: make(chan struct{}, 1), clusters: map[string]*cluster{},
 	}
-	r.eks = eks.NewFromConfig(cfg.AWS, func(o *eks.Options) { o.Retryer = retryer() })
-	r.iam = newPeople(iam.NewFromConfig(cfg.AWS, func(o *iam.Options) { o.Retryer = retryer() }), r.limit, cfg)
+	tell := telling(cfg.onCall())
+	r.eks = eks.NewFromConfig(cfg.AWS, func(o *eks.Options) {
+		o.Retryer, o.APIOptions = retryer(), append(slices.Clone(o.APIOptions), tell)
+	})
+	r.iam = newPeople(iam.NewFromConfig(cfg.AWS, func(o *iam.Options) {
+		o.Retryer, o.APIOptions = retryer(), append(slices.Clone(o.APIOptions), tell)
+	}), r.limit, cfg)
 	r.tokens = newTokens(cfg.AWS)
 	return r
 }
