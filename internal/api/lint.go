@@ -127,7 +127,7 @@ type Principals interface {
 // GrantedSince lists the principals that got in to a cluster since then, the one
 // heard of last first. AWS's own need no mapping and are left out.
 func GrantedSince(ctx context.Context, store Principals, c authlog.Cluster, since time.Time) (arns []string, err error) {
-	f := authlog.PrincipalFilter{Cluster: c.Name, Account: c.Account, Region: c.Region, Limit: maxPrincipals}
+	f := authlog.PrincipalFilter{Cluster: c.Name, Account: c.Account, Region: c.Region, Start: since, Limit: maxPrincipals}
 	for {
 		found, err := store.Principals(ctx, f)
 		if err != nil {
@@ -138,10 +138,9 @@ func GrantedSince(ctx context.Context, store Principals, c authlog.Cluster, sinc
 				arns = append(arns, p.Principal.ARN)
 			}
 		}
-		if len(found) < f.Limit || found[len(found)-1].Last().Before(since) {
+		if len(found) < f.Limit {
 			return arns, nil
 		}
-		last := &found[len(found)-1]
-		f.After = last.Place()
+		f.After = found[len(found)-1].Place()
 	}
 }
