@@ -206,9 +206,13 @@ func (q *question) awsAuth() {
 		return
 	}
 	if n := q.auth.report.Nearest(q.p.ARN); n != nil {
+		why := "aws-auth has an item that was meant for it: "
+		if n.Corrected == "" {
+			why = "aws-auth has an item that is nearly one for it, and may be somebody else's: "
+		}
 		q.cause(authlog.Cause{
-			Code: n.Code, Confidence: confidence(n), System: "aws_auth", Corrected: n.Corrected,
-			Why:  "aws-auth has an item that was meant for it: " + n.Message + ".",
+			Code: n.Code, Confidence: confidence(n, q.p.ARN), System: "aws_auth", Corrected: n.Corrected,
+			Why:  why + n.Message + ".",
 			Near: near(where(n.Section, n.Item, n.Line, n.Column), n.ARN, q.p.ARN, n.Have, n.Want),
 		})
 		return
@@ -216,8 +220,12 @@ func (q *question) awsAuth() {
 	q.lostSection(m)
 }
 
-// confidence is certain where the item, once corrected, is the principal's.
-func confidence(n *awsauth.Nearest) authlog.Confidence {
+// confidence is certain where the item, once corrected, is the principal's. A
+// good item of nearly the same name may be just that.
+func confidence(n *awsauth.Nearest, arn string) authlog.Confidence {
+	if n.Corrected == "" && !sameName(n.ARN, arn) {
+		return authlog.ConfidenceMedium
+	}
 	switch n.Code {
 	case awsauth.CodeBadARN, awsauth.CodeSSORotated, awsauth.CodeUserPath:
 		return authlog.ConfidenceHigh

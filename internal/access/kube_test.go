@@ -44,7 +44,7 @@ func TestARedirectDoesNotCarryTheTokenAway(t *testing.T) {
 }
 
 func TestAnAnswerWithoutAnEndIsCut(t *testing.T) {
-	const most = 8 << 20 // what the buffers on the way may hold above the bound
+	const most = 32 << 20 // what the buffers on the way may hold above the bound
 	var sent atomic.Int64
 	s := posing(t, func(w http.ResponseWriter, _ *http.Request) {
 		sent.Store(endless(w, `{"kind":"ConfigMap","apiVersion":"v1","data":{"mapRoles":"`, most))

@@ -21,7 +21,7 @@ func (m *Machine) Ask(id authlog.Cluster, identity string, from, to time.Time) [
 	}
 	canonical, _ := rules.Canonical(identity)
 	userID, _, _ := strings.Cut(identity, ":")
-	verdicts := c.evaluate(&m.cfg, m.regions[c.shard()])
+	verdicts := c.evaluate(&m.cfg)
 	var found []authlog.Diagnosis
 	for _, v := range verdicts {
 		if v.about.isAbout(v, canonical, userID) && !v.last.Time().Before(from) {

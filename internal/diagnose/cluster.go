@@ -46,7 +46,6 @@ type counts struct {
 const (
 	ringEvents    = "events"       // denials and grants, by the minute for a day
 	ringAnonymous = "unidentified" // denials without an identity, by ten minutes for a week
-	ringPeople    = "people"       // grants of people, by the minute for a day
 )
 
 func newCluster(id authlog.Cluster) *cluster {
@@ -66,10 +65,6 @@ func newCluster(id authlog.Cluster) *cluster {
 		rings:      map[string]*ring{},
 		out:        map[string]stamp{},
 	}
-}
-
-func (c *cluster) shard() authlog.Shard {
-	return authlog.Shard{Account: c.id.Account, Region: c.id.Region}
 }
 
 // begin moves the clock and remembers the counts.
@@ -274,7 +269,6 @@ func (a *absorber) grantedAs(c *cluster, g *authlog.Grant, m mark) {
 	if !rules.IsInstanceID(p.Session) {
 		if isPerson(pr.kind, p.Session) {
 			edit(a.journal, c.people, p.Session).see(p.ARN, "", m, maxUserIDs)
-			a.ring(c, ringPeople, secondOf(m))
 		}
 		return
 	}

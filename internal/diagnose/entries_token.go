@@ -52,7 +52,7 @@ var tokenEntries = []Entry{
 		Severity: authlog.SeverityInfo, Level: "always",
 		Happened: "The signature of the token does not fit. Either it was made for another cluster (the name of the cluster is signed), or the secret key is wrong or mangled.",
 		Known:    "STS answered `SignatureDoesNotMatch` and named no time or scope.",
-		Sure:     "Low: the two causes cannot be told apart from the log. Medium when another cluster of the account and region let a person in within the same minute.",
+		Sure:     "Low: the two causes cannot be told apart from the log.",
 		WhoActs:  rules.ActorClientOwner,
 		Who:      "Whoever runs the client. " + sourceFromAudit,
 		Fix:      "See that the name of the cluster in kubeconfig's exec arguments is the one of the server it is sent to; enter the secret key again.",

@@ -159,31 +159,19 @@ func (b *bench) busy(windows map[uint32]*cell) []*cell {
 	return nil
 }
 
-// siblings judges tokens whose signature does not fit: they may be meant for
-// another cluster of the same account and region.
-func (b *bench) siblings(siblings []*cluster) {
+// wrongCluster judges tokens whose signature does not fit. Which other cluster
+// the caller was let in to at the time is not told: who may see this cluster need
+// not know of that one.
+func (b *bench) wrongCluster() {
 	v, _ := b.anonymous("wrong_cluster_token", mismatch)
 	if v == nil {
 		return
 	}
 	v.confidence = authlog.ConfidenceLow
-	last := secondOf(v.last)
-	for _, s := range siblings {
-		if s != b.c && s.rings[ringPeople].at(last) > 0 {
-			v.confidence = authlog.ConfidenceMedium
-			v.about.notes = append(v.about.notes, s.id.Name)
-		}
-	}
 	b.keep(v, "")
 }
 
 const mismatch = "sts_signature_mismatch"
-
-// asksSiblings reports whether what other clusters saw matters to this one.
-func (c *cluster) asksSiblings() bool {
-	a := c.anonymous[mismatch]
-	return a != nil && c.clock-secondOf(a.last()) < day
-}
 
 // A creatorClaim is who created a cluster, as far as can be told.
 type creatorClaim struct {

@@ -14,14 +14,12 @@ import (
 type Machine struct {
 	cfg      Config
 	clusters map[authlog.Cluster]*cluster
-	// regions lists the clusters of one account and region, sorted by name.
-	regions map[authlog.Shard][]*cluster
-	journal journal
+	journal  journal
 }
 
 // New makes a machine that knows no cluster.
 func New(cfg Config) *Machine {
-	return &Machine{cfg: cfg, clusters: map[authlog.Cluster]*cluster{}, regions: map[authlog.Shard][]*cluster{}}
+	return &Machine{cfg: cfg, clusters: map[authlog.Cluster]*cluster{}}
 }
 
 // A Page is what one page of lines led to.
@@ -71,13 +69,7 @@ func (m *Machine) Know(id authlog.Cluster, f authlog.ClusterFacts) {
 
 // Forget drops all that is kept of a cluster that is gone.
 func (m *Machine) Forget(id authlog.Cluster) {
-	c, ok := m.clusters[id]
-	if !ok {
-		return
-	}
 	delete(m.clusters, id)
-	shard := c.shard()
-	m.regions[shard] = slices.DeleteFunc(m.regions[shard], func(d *cluster) bool { return d == c })
 }
 
 func (m *Machine) cluster(id authlog.Cluster) *cluster {
@@ -86,10 +78,6 @@ func (m *Machine) cluster(id authlog.Cluster) *cluster {
 	}
 	c := newCluster(id)
 	m.clusters[id] = c
-	shard := c.shard()
-	list := m.regions[shard]
-	i, _ := slices.BinarySearchFunc(list, c, func(a, b *cluster) int { return strings.Compare(a.id.Name, b.id.Name) })
-	m.regions[shard] = slices.Insert(list, i, c)
 	return c
 }
 
@@ -100,7 +88,7 @@ func (m *Machine) Observe(p Page) *Change {
 	touched := m.absorb(&p)
 	change := &Change{machine: m}
 	for _, c := range m.due(touched) {
-		verdicts := c.evaluate(&m.cfg, m.regions[c.shard()])
+		verdicts := c.evaluate(&m.cfg)
 		o := outcome{cluster: c, out: make(map[string]stamp, len(verdicts)), due: c.nextDue(&m.cfg, verdicts)}
 		change.Diagnoses = append(change.Diagnoses, c.publish(&m.cfg, verdicts, o.out)...)
 		change.out = append(change.out, o)
@@ -163,30 +151,13 @@ func (m *Machine) absorb(p *Page) map[*cluster]bool {
 	return touched
 }
 
-// due lists the clusters to look at: those with findings, those of the same
-// account and region that ask about them, and those for which time has passed
-// that matters.
-func (m *Machine) due(touched map[*cluster]bool) []*cluster {
-	look := map[*cluster]bool{}
-	shards := map[authlog.Shard]bool{}
+// due lists the clusters to look at: those with findings, and those for which
+// time has passed that matters.
+func (m *Machine) due(touched map[*cluster]bool) (list []*cluster) {
 	for c, has := range touched {
 		if has || c.stale || c.clock >= c.due {
-			look[c] = true
+			list = append(list, c)
 		}
-		if has {
-			shards[c.shard()] = true
-		}
-	}
-	for shard := range shards {
-		for _, c := range m.regions[shard] {
-			if c.asksSiblings() {
-				look[c] = true
-			}
-		}
-	}
-	list := make([]*cluster, 0, len(look))
-	for c := range look {
-		list = append(list, c)
 	}
 	return list
 }
@@ -199,7 +170,7 @@ func (m *Machine) Diagnoses(id authlog.Cluster) []authlog.Diagnosis {
 	if !ok {
 		return nil
 	}
-	verdicts := c.evaluate(&m.cfg, m.regions[c.shard()])
+	verdicts := c.evaluate(&m.cfg)
 	all := make([]authlog.Diagnosis, 0, len(verdicts))
 	for _, v := range verdicts {
 		all = append(all, c.render(&m.cfg, v))

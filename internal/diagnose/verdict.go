@@ -291,7 +291,7 @@ func (b *bench) add(v *verdict) *verdict {
 }
 
 // evaluate reaches all verdicts on a cluster, sorted by code and subject.
-func (c *cluster) evaluate(cfg *Config, siblings []*cluster) []*verdict {
+func (c *cluster) evaluate(cfg *Config) []*verdict {
 	b := &bench{c: c, cfg: cfg, by: map[*principal]*verdict{}}
 	c.join(cfg)
 	c.claim = c.creatorOf()
@@ -302,7 +302,7 @@ func (c *cluster) evaluate(cfg *Config, siblings []*cluster) []*verdict {
 	b.sts()
 	b.tokens()
 	b.probes()
-	b.siblings(siblings)
+	b.wrongCluster()
 	b.creator()
 	b.logs()
 	b.suppress()

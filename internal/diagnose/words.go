@@ -186,11 +186,7 @@ var sentences = map[string]func(*verdict, *cluster) string{
 		return fmt.Sprintf("A client in a loop comes with %s, about every %s. Denied %s since %s.", what, v.about.interval, v.times(), v.when())
 	},
 	"wrong_cluster_token": func(v *verdict, _ *cluster) string {
-		s := fmt.Sprintf("A token's signature does not fit: it was made for another cluster, or with a wrong secret key. Denied %s since %s.", v.times(), v.when())
-		if len(v.about.notes) > 0 {
-			s += " In the same minute people were let in to " + list(v.about.notes, 3) + "."
-		}
-		return s
+		return fmt.Sprintf("A token's signature does not fit: it was made for another cluster, or with a wrong secret key. Denied %s since %s.", v.times(), v.when())
 	},
 	"broken_token_client": func(v *verdict, _ *cluster) string {
 		s := "A client makes tokens wrongly: " + v.subject

@@ -46,7 +46,7 @@ func (it *itemLint) check(raw json.RawMessage) {
 		it.notAnItem(raw)
 		return
 	}
-	it.duplicateKeys()
+	it.duplicateKeys(raw)
 	it.unknownKeys(fields)
 	sso := it.values(fields)
 	if it.e.arn.s == "" && sso == nil {
@@ -135,7 +135,7 @@ func (it *itemLint) notAnItem(raw json.RawMessage) {
 }
 
 // duplicateKeys reports a key that stands twice in one item.
-func (it *itemLint) duplicateKeys() {
+func (it *itemLint) duplicateKeys(raw json.RawMessage) {
 	seen := map[string]bool{}
 	for _, k := range it.c.keys() {
 		name := strings.ToLower(k.Value)
@@ -151,8 +151,8 @@ func (it *itemLint) duplicateKeys() {
 			f.Severity = SeverityError
 			f.Message += ": the dash before the second item is missing"
 			var items []string
-			parts := drafts(it.c, it.section)
-			f.Effect = "two items became one without a word: " + parts[0].arn.s + " is denied"
+			parts, lost := it.merged(raw)
+			f.Effect = "two items became one without a word: " + lost[0].arn.s + " is denied"
 			for _, d := range parts {
 				items = append(items, d.mended(it.l.o))
 			}
@@ -161,16 +161,33 @@ func (it *itemLint) duplicateKeys() {
 		at := it.c.lines.offset(k.Line, k.Column)
 		it.add(f, it.p, at, at+len(k.Value))
 		if name == arnKey(it.section) {
-			it.overwritten()
+			it.overwritten(raw)
 			return // the other keys are doubled for the same reason
 		}
 	}
 }
 
+// merged gives the items that became one, and those of them that the
+// authenticator does not have. Of keys in another case it is not the last that
+// counts.
+func (it *itemLint) merged(raw json.RawMessage) (parts, lost []entry) {
+	parts = drafts(it.c, it.section)
+	counts, _, _, _ := decodeItem(raw, it.section)
+	for _, d := range parts {
+		if d.arn.s != counts {
+			lost = append(lost, d)
+		}
+	}
+	if len(lost) == 0 { // the same one twice
+		lost = parts[:len(parts)-1]
+	}
+	return parts, lost
+}
+
 // overwritten remembers the items that another one took the place of.
-func (it *itemLint) overwritten() {
-	parts := drafts(it.c, it.section)
-	for _, d := range parts[:len(parts)-1] {
+func (it *itemLint) overwritten(raw json.RawMessage) {
+	_, lost := it.merged(raw)
+	for _, d := range lost {
 		d.item, d.lost = it.index, it.l.last()
 		d.arn.base = it.p.offset(it.start())
 		it.l.entries = append(it.l.entries, d)
@@ -188,7 +205,7 @@ var misspelt = map[string]string{
 // unknownKeys reports keys that are ignored without a word.
 func (it *itemLint) unknownKeys(fields map[string]json.RawMessage) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		want, known := it.meant(name)
+		want, known := it.wanted(fields, name)
 		if known {
 			continue
 		}
@@ -196,16 +213,12 @@ func (it *itemLint) unknownKeys(fields map[string]json.RawMessage) {
 		if strings.EqualFold(name, otherKey(it.section)) {
 			f.Code, f.Severity = CodeWrongSection, SeverityWarning
 			f.Message = name + " is not read in " + it.section
-			want = arnKey(it.section)
-			if it.hasARN(fields) {
-				want = ""
-			}
 		}
 		value := str(anyOf(fields[name]))
-		if want != "" && !it.hasKey(fields, want) {
+		if want != "" {
 			f.Severity = SeverityError
 			f.Effect = it.missing(want, value)
-			f.Corrected = it.withKey(fields, want, fields[name])
+			f.Corrected = it.withKeys(fields)
 			if f.Code == CodeWrongKey {
 				f.Message = "the key is " + want + ", not " + name
 			}
@@ -217,6 +230,19 @@ func (it *itemLint) unknownKeys(fields map[string]json.RawMessage) {
 			it.e.arn = it.text(name, value)
 		}
 	}
+}
+
+// wanted gives the key that the item lacks and that name was meant to be, or
+// "". known is whether name is read itself.
+func (it *itemLint) wanted(fields map[string]json.RawMessage, name string) (want string, known bool) {
+	want, known = it.meant(name)
+	if strings.EqualFold(name, otherKey(it.section)) {
+		want = arnKey(it.section)
+	}
+	if it.hasKey(fields, want) || want == arnKey(it.section) && it.hasARN(fields) {
+		want = ""
+	}
+	return want, known
 }
 
 // meant gives the key that name is read as, or, where it is none, the one that
@@ -268,10 +294,14 @@ func (it *itemLint) missing(key, value string) string {
 	return "the item is dropped: " + value + " is denied"
 }
 
-// withKey writes the item with a value under the key that was meant.
-func (it *itemLint) withKey(fields map[string]json.RawMessage, key string, value json.RawMessage) string {
+// withKeys writes the item with each value under the key that was meant.
+func (it *itemLint) withKeys(fields map[string]json.RawMessage) string {
 	mended := maps.Clone(fields)
-	mended[key] = value
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if want, known := it.wanted(mended, name); !known && want != "" {
+			mended[want] = fields[name]
+		}
+	}
 	doc, err := json.Marshal(mended)
 	if err != nil {
 		return ""
@@ -309,7 +339,7 @@ func (it *itemLint) noARN() {
 	}
 	it.here(Finding{
 		Code: CodeBadItem, Message: "the item has no " + arnKey(it.section), Effect: "the item is dropped",
-		Corrected: it.e.yaml("arn:aws:iam::111122223333:" + strings.TrimSuffix(arnKey(it.section), "arn") + "/NAME"),
+		Corrected: it.e.yaml("arn:aws:iam::<ACCOUNT>:" + strings.TrimSuffix(arnKey(it.section), "arn") + "/<NAME>"),
 	})
 }
 

@@ -90,7 +90,10 @@ func lint(d *document, o *Options) *Report {
 	return r
 }
 
-const modeAPI = "API"
+const (
+	modeAPI  = "API"
+	modeBoth = "API_AND_CONFIG_MAP"
+)
 
 // linter gathers the findings of one file.
 type linter struct {
@@ -217,13 +220,21 @@ func (l *linter) unexplained(errs []ParseError) {
 	}
 }
 
+// empty reports that the file maps nobody, where nothing else has said why.
+// Where access entries count too, that may be meant.
 func (l *linter) empty(m *Mappings) {
-	if len(l.d.faults) == 0 && len(l.found) == 0 && len(m.Roles)+len(m.Users)+len(m.Accounts) == 0 {
-		l.add(Finding{
-			Code: CodeEmpty, Severity: SeverityWarning, Item: -1, Message: "the ConfigMap maps nobody",
-			Effect: "who came in by aws-auth is locked out, nodes included",
-		}, 0, 0)
+	said := slices.ContainsFunc(l.found, func(f Finding) bool { return f.Severity == SeverityError })
+	if said || l.o.Mode == modeAPI || len(m.Roles)+len(m.Users)+len(m.Accounts) > 0 {
+		return
 	}
+	f := Finding{
+		Code: CodeEmpty, Item: -1, Message: "the ConfigMap maps nobody",
+		Effect: "who came in by aws-auth is locked out, nodes included",
+	}
+	if l.o.Mode == modeBoth {
+		f.Severity = SeverityWarning
+	}
+	l.add(f, 0, 0)
 }
 
 // Data reads the data of the ConfigMap out of a file, in any form that Lint

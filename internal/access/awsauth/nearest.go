@@ -8,17 +8,19 @@ type Lockout struct {
 	Nearest   *Nearest `json:"nearest,omitempty"`
 }
 
-// A Nearest is the item that was probably meant for a principal, and why it is
+// A Nearest is the item that is most like one for a principal, and why it is
 // not the one that lets it in.
 type Nearest struct {
-	Code      string `json:"code"` // of Rules, or sso_role_rotated
-	Section   string `json:"section"`
-	Item      int    `json:"item"`
-	Line      int    `json:"line"`
-	Column    int    `json:"column"`
-	ARN       string `json:"arn"` // as the item spells it
-	Message   string `json:"message"`
-	Corrected string `json:"corrected"` // the item with the principal's ARN, as YAML
+	Code    string `json:"code"` // of Rules, or sso_role_rotated
+	Section string `json:"section"`
+	Item    int    `json:"item"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	ARN     string `json:"arn"` // as the item spells it
+	Message string `json:"message"`
+	// Corrected is the item with the principal's ARN, as YAML: empty where the
+	// item may be somebody else's.
+	Corrected string `json:"corrected"`
 	// Have and Want are where ARN and principal differ, as bytes [from, to).
 	Have Span `json:"have"`
 	Want Span `json:"want"`
@@ -46,8 +48,8 @@ func (r *Report) lockedOut(granted []string) []Lockout {
 	return out
 }
 
-// Nearest gives the item that was probably meant for a canonical ARN that is
-// not let in, or nil. It may be called by several at once.
+// Nearest gives the item that is most like one for a canonical ARN that is not
+// let in, or nil. It may be called by several at once.
 func (r *Report) Nearest(arn string) *Nearest {
 	if r.linter == nil {
 		return nil // read from JSON
@@ -114,43 +116,61 @@ func setKey(arn string) string {
 }
 
 // nearest tries each way to be nearly right, the surest first.
-func (x *index) nearest(arn string) (e *entry, code, message string) {
+// It returns its place, or -1.
+func (x *index) nearest(arn string) (i int, code, message string) {
 	want := strings.ToLower(arn)
 	for _, list := range [][]int{x.same[want], x.fixed[want]} {
 		for _, i := range list {
 			if lost := x.entries[i].lost; lost != nil {
-				return &x.entries[i], lost.Code, "the item is there and is lost: " + lost.Message
+				return i, lost.Code, "the item is there and is lost: " + lost.Message
 			}
 		}
 	}
 	for _, i := range x.fixed[want] {
-		return &x.entries[i], x.faults[i].code, x.faults[i].message
+		return i, x.faults[i].code, x.faults[i].message
 	}
 	for _, like := range [...]func(have, want string) (code, message string){samePath, sameName} {
 		for _, i := range x.names[lastPart(want)] {
 			if code, message := like(x.lower[i], want); code != "" {
-				return &x.entries[i], code, message
+				return i, code, message
 			}
 		}
 	}
 	for _, i := range x.sets[setKey(want)] {
-		return &x.entries[i], CodeSSORotated, "the permission set is the same, its role was made anew: the suffix is another"
+		return i, CodeSSORotated, "the permission set is the same, its role was made anew: the suffix is another"
 	}
 	for i, have := range x.lower {
 		if have != want && distance(have, want, 2) <= 2 {
-			return &x.entries[i], CodeBadARN, "the ARN is spelt otherwise"
+			return i, CodeBadARN, "the ARN is spelt otherwise"
 		}
 	}
-	return nil, "", ""
+	return -1, "", ""
 }
 
-// nearest is the item that was probably meant for a principal, or nil.
+// its reports whether the item cannot be but the principal's: nobody gets in by
+// it as it is written, and its account is the principal's, or the cluster's.
+// Corrected, any other would take a mapping away from who has it, and give
+// it to somebody whom nobody meant.
+func (x *index) its(i int, code, arn string, o *Options) bool {
+	e := &x.entries[i]
+	if e.lost == nil && x.faults[i] == nil && code != CodeUserPath && code != CodeSSORotated {
+		return false
+	}
+	account := accountOf(arn)
+	return account == accountOf(e.arn.s) || account == o.Account || strings.EqualFold(arn, correct(e.arn.s, o))
+}
+
+// nearest is the item that is most like one for a principal, or nil.
 func (l *linter) nearest(x *index, arn string) *Nearest {
-	e, code, message := x.nearest(arn)
-	if e == nil {
+	i, code, message := x.nearest(arn)
+	if i < 0 {
 		return nil
 	}
-	n := &Nearest{Code: code, Section: e.section, Item: e.item, ARN: printable(e.arn.s), Message: printable(message), Corrected: e.yaml(arn)}
+	e := &x.entries[i]
+	n := &Nearest{Code: code, Section: e.section, Item: e.item, ARN: printable(e.arn.s), Message: printable(message)}
+	if x.its(i, code, arn, l.o) {
+		n.Corrected = e.yaml(arn)
+	}
 	n.Have, n.Want = differ(n.ARN, arn)
 	n.Line, n.Column = l.lines.position(e.arn.offset(0))
 	n.Line -= l.d.firstLine[e.section]
