@@ -127,8 +127,26 @@ func drafts(c cursor, section string) []entry {
 	return out
 }
 
-// duplicateARNs reports items that hide one another.
+// otherObjects reports the objects named aws-auth that do not count.
+func (l *linter) otherObjects() {
+	line, _ := l.lines.position(l.d.offset)
+	for _, d := range l.d.others {
+		f := Finding{
+			Code: CodeDuplicateKey, Severity: SeverityWarning, Item: -1,
+			Message: fmt.Sprintf("aws-auth stands again in line %d", line),
+			Effect:  "nothing of this one stays: kubectl applies both, and the last one counts",
+		}
+		if !d.inKubeSystem() {
+			f.Code, f.Message = CodeWrongName, fmt.Sprintf("this is %s %q in namespace %q", d.kind, d.name, d.namespace)
+			f.Effect = "nobody reads it: only the ConfigMap aws-auth in kube-system counts"
+		}
+		l.add(f, d.offset, d.offset)
+	}
+}
+
+// duplicateARNs reports items, and objects, that hide one another.
 func (l *linter) duplicateARNs() {
+	l.otherObjects()
 	last := map[string]int{}
 	for i := range l.entries {
 		e := &l.entries[i]
