@@ -19,6 +19,7 @@ type document struct {
 	namespace string
 	offset    int            // where it begins
 	faults    []refusal      // why the API server or kubectl would refuse it
+	broken    *refusal       // why kubectl reads nothing from here on
 	others    []*document    // objects of the file named aws-auth that do not count
 	firstLine map[string]int // lines before the value of a key, where lines are counted from there
 }
@@ -42,8 +43,12 @@ type refusal struct {
 func read(src string) *document {
 	var first, last *document
 	var all []*document
+	var broken, before []refusal // of the parts so far; of those before last
 	for _, part := range split(src) {
 		for _, d := range readPart(src, part.from, part.to) {
+			if d.broken != nil {
+				broken = append(broken, *d.broken)
+			}
 			if !d.isAWSAuth() {
 				if first == nil || len(first.data)+len(first.faults) == 0 {
 					first = d
@@ -52,13 +57,14 @@ func read(src string) *document {
 			}
 			all = append(all, d)
 			if last == nil || d.inKubeSystem() || !last.inKubeSystem() {
-				last = d
+				last, before = d, slices.Clone(broken)
 			}
 		}
 	}
 	switch {
 	case last != nil:
 		last.others = slices.DeleteFunc(all, func(d *document) bool { return d == last })
+		last.faults = append(before, last.faults...)
 		return last
 	case first != nil:
 		return first
@@ -102,18 +108,20 @@ func readPart(src string, from, to int) []*document {
 	d := newDocument(src, from)
 	text := src[from:to]
 	doc, err := toJSON(text)
-	if err != nil && strings.HasPrefix(firstLine(text), "-") {
-		d.readBareItems(nil, cursor{text: text, base: from})
-		return []*document{d}
-	}
 	if err != nil {
 		d.refuse(from, "the file is no YAML, so kubectl refuses it: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		d.syntaxOffset(text, from)
+		d.broken = &d.faults[0]
+		if strings.HasPrefix(firstLine(text), "-") {
+			d.faults = nil
+			d.readBareItems(nil, cursor{text: text, base: from})
+		}
 		return []*document{d}
 	}
 	var root any
 	if err := json.Unmarshal(doc, &root); err != nil {
 		d.refuse(from, "the file is no JSON, so kubectl refuses it: "+err.Error(), "")
+		d.broken = &d.faults[0]
 		return []*document{d}
 	}
 	if root == nil {

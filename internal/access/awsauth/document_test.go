@@ -51,3 +51,12 @@ func TestObjectInKubeSystemCounts(t *testing.T) {
 	wantFound(t, object("default", "p/A")+"---\n"+object("kube-system", "p/B"), "warning aws_auth_wrong_name 1:1", `error aws_auth_role_path 15:47 "p/"`)
 	wantFound(t, object("kube-system", "p/A")+"---\n"+object("default", "p/B"), `error aws_auth_role_path 6:47 "p/"`, "warning aws_auth_wrong_name 10:1")
 }
+
+func TestDocumentThatIsNoYAMLStopsKubectl(t *testing.T) {
+	wantFound(t, "foo: [\n---\n"+object("kube-system", "p/A"), "error aws_auth_refused 2:1", `error aws_auth_role_path 8:47 "p/"`)
+	wantFound(t, "- foo: [\n---\n"+object("kube-system", "A"), "error aws_auth_refused 2:1")
+	wantFound(t, object("kube-system", "A")+"---\nfoo: [\n")
+	if r := awsauth.Lint([]byte("foo: [\n---\n"+object("kube-system", "A")), awsauth.Options{}); !r.Refused {
+		t.Error("not refused")
+	}
+}
