@@ -173,6 +173,7 @@ func (d *document) readManifest(v map[string]any, c cursor) {
 		d.kind = "ConfigMap"
 		d.refuse(c.offset(), "the manifest has no kind, so kubectl refuses it", "kind: ConfigMap")
 	}
+	d.apiVersion(v["apiVersion"], c)
 	meta, _ := v["metadata"].(map[string]any)
 	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
 	switch data := v["data"].(type) {
@@ -181,6 +182,16 @@ func (d *document) readManifest(v map[string]any, c cursor) {
 		d.readData(data, c.at("data"))
 	default:
 		d.refuse(c.at("data").offset(), "data is no mapping, so the API server refuses the ConfigMap", "")
+	}
+}
+
+// apiVersion refuses a ConfigMap of another version, and any object without.
+func (d *document) apiVersion(v any, c cursor) {
+	switch {
+	case v == nil || v == "":
+		d.refuse(c.offset(), "the manifest has no apiVersion, so kubectl refuses it", "apiVersion: v1")
+	case d.kind == "ConfigMap" && v != "v1":
+		d.refuse(c.at("apiVersion").offset(), "no ConfigMap is of this apiVersion, so the API server refuses it", "apiVersion: v1")
 	}
 }
 

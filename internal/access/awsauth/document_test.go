@@ -60,3 +60,13 @@ func TestDocumentThatIsNoYAMLStopsKubectl(t *testing.T) {
 		t.Error("not refused")
 	}
 }
+
+func TestManifestNeedsItsAPIVersion(t *testing.T) {
+	good := object("kube-system", "A")
+	wantFound(t, good)
+	wantFound(t, strings.Replace(good, "apiVersion: v1\n", "", 1), "error aws_auth_refused 1:1")
+	wantFound(t, strings.Replace(good, "v1", "v2", 1), "error aws_auth_refused 1:13")
+	wantFound(t, strings.Replace(good, "v1", "1", 1), "error aws_auth_refused 1:13")
+	_, data, _ := strings.Cut(good, "data:\n")
+	wantFound(t, data)
+}
