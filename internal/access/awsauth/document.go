@@ -2,6 +2,7 @@ package awsauth
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -16,7 +17,10 @@ type document struct {
 	kind      string            // empty when the data alone was given
 	name      string
 	namespace string
+	offset    int            // where it begins
 	faults    []refusal      // why the API server or kubectl would refuse it
+	broken    *refusal       // why kubectl reads nothing from here on
+	others    []*document    // objects of the file named aws-auth that do not count
 	firstLine map[string]int // lines before the value of a key, where lines are counted from there
 }
 
@@ -34,29 +38,47 @@ type refusal struct {
 
 // read finds aws-auth in what kubectl accepts: YAML or JSON, one object, a
 // list of them, or several documents; or the data of the ConfigMap, or one
-// section's items, without the manifest around.
+// section's items, without the manifest around. kubectl applies one object
+// after the other, so of two the last one counts.
 func read(src string) *document {
-	var first *document
+	var first, last *document
+	var all []*document
+	var broken, before []refusal // of the parts so far; of those before last
 	for _, part := range split(src) {
-		d := readOne(src, part.from, part.to)
-		if d == nil {
-			continue
-		}
-		if d.isAWSAuth() {
-			return d
-		}
-		if first == nil || len(first.data)+len(first.faults) == 0 {
-			first = d
+		for _, d := range readPart(src, part.from, part.to) {
+			if d.broken != nil {
+				broken = append(broken, *d.broken)
+			}
+			if !d.isAWSAuth() {
+				if first == nil || len(first.data)+len(first.faults) == 0 {
+					first = d
+				}
+				continue
+			}
+			all = append(all, d)
+			if last == nil || d.inKubeSystem() || !last.inKubeSystem() {
+				last, before = d, slices.Clone(broken)
+			}
 		}
 	}
-	if first == nil {
-		first = &document{src: src}
+	switch {
+	case last != nil:
+		last.others = slices.DeleteFunc(all, func(d *document) bool { return d == last })
+		last.faults = append(before, last.faults...)
+		return last
+	case first != nil:
+		return first
 	}
-	return first
+	return &document{src: src}
 }
 
 func (d *document) isAWSAuth() bool {
 	return d.kind == "ConfigMap" && d.name == "aws-auth"
+}
+
+// inKubeSystem takes a manifest without a namespace as meant for it.
+func (d *document) inKubeSystem() bool {
+	return d.namespace == "kube-system" || d.namespace == ""
 }
 
 type span struct{ from, to int }
@@ -76,32 +98,45 @@ func split(src string) []span {
 	}
 }
 
-// readOne gives nil for a document with nothing in it.
-func readOne(src string, from, to int) *document {
-	d := &document{src: src, data: map[string]string{}, places: map[string]placed{}}
+func newDocument(src string, offset int) *document {
+	return &document{src: src, offset: offset, data: map[string]string{}, places: map[string]placed{}}
+}
+
+// readPart gives the objects of one part: none where nothing is in it, and
+// more than one for a list with several aws-auth.
+func readPart(src string, from, to int) []*document {
+	d := newDocument(src, from)
 	text := src[from:to]
 	doc, err := toJSON(text)
-	if err != nil && strings.HasPrefix(firstLine(text), "-") {
-		d.readBareItems(nil, cursor{text: text, base: from})
-		return d
-	}
 	if err != nil {
 		d.refuse(from, "the file is no YAML, so kubectl refuses it: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		d.syntaxOffset(text, from)
-		return d
+		d.broken = &d.faults[0]
+		if strings.HasPrefix(firstLine(text), "-") {
+			d.faults = nil
+			d.readBareItems(nil, cursor{text: text, base: from})
+		}
+		return []*document{d}
 	}
 	var root any
 	if err := json.Unmarshal(doc, &root); err != nil {
 		d.refuse(from, "the file is no JSON, so kubectl refuses it: "+err.Error(), "")
-		return d
+		d.broken = &d.faults[0]
+		return []*document{d}
 	}
 	if root == nil {
 		return nil
 	}
 	c := cursor{lines: linesOf(text), text: text, base: from}
 	c.node = parseNode(text)
+	if items := listItems(root); items != nil {
+		if found := readList(src, items, c.at("items")); len(found) > 0 {
+			return found
+		}
+		return []*document{d}
+	}
 	d.readRoot(root, c)
-	return d
+	return []*document{d}
 }
 
 func (d *document) refuse(offset int, message, fix string) {
@@ -121,10 +156,6 @@ func (d *document) readRoot(root any, c cursor) {
 	case []any:
 		d.readBareItems(v, c)
 	case map[string]any:
-		if items, ok := v["items"].([]any); ok && strings.HasSuffix(str(v["kind"]), "List") {
-			d.readList(items, c.at("items"))
-			return
-		}
 		if v["kind"] == nil && v["data"] == nil {
 			d.readData(v, c)
 			return
@@ -136,11 +167,13 @@ func (d *document) readRoot(root any, c cursor) {
 }
 
 func (d *document) readManifest(v map[string]any, c cursor) {
+	d.offset = c.offset()
 	d.kind = str(v["kind"])
 	if d.kind == "" {
 		d.kind = "ConfigMap"
 		d.refuse(c.offset(), "the manifest has no kind, so kubectl refuses it", "kind: ConfigMap")
 	}
+	d.apiVersion(v["apiVersion"], c)
 	meta, _ := v["metadata"].(map[string]any)
 	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
 	switch data := v["data"].(type) {
@@ -152,15 +185,40 @@ func (d *document) readManifest(v map[string]any, c cursor) {
 	}
 }
 
-func (d *document) readList(items []any, c cursor) {
+// apiVersion refuses a ConfigMap of another version, and any object without.
+func (d *document) apiVersion(v any, c cursor) {
+	switch {
+	case v == nil || v == "":
+		d.refuse(c.offset(), "the manifest has no apiVersion, so kubectl refuses it", "apiVersion: v1")
+	case d.kind == "ConfigMap" && v != "v1":
+		d.refuse(c.at("apiVersion").offset(), "no ConfigMap is of this apiVersion, so the API server refuses it", "apiVersion: v1")
+	}
+}
+
+// listItems are the objects of a list, or nil.
+func listItems(root any) []any {
+	v, _ := root.(map[string]any)
+	if !strings.HasSuffix(str(v["kind"]), "List") {
+		return nil
+	}
+	items, _ := v["items"].([]any)
+	return items
+}
+
+// readList gives those of the items that are aws-auth.
+func readList(src string, items []any, c cursor) []*document {
+	var found []*document
 	for i, it := range items {
 		v, _ := it.(map[string]any)
 		meta, _ := v["metadata"].(map[string]any)
 		if str(v["kind"]) == "ConfigMap" && str(meta["name"]) == "aws-auth" {
-			d.readManifest(v, c.index(i))
-			return
+			at := c.index(i)
+			d := newDocument(src, at.offset())
+			d.readManifest(v, at)
+			found = append(found, d)
 		}
 	}
+	return found
 }
 
 // readData takes the keys in the order of the file, so that of a doubled key

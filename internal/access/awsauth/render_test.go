@@ -145,7 +145,7 @@ func TestUnknownFormatNamesTheOnesThereAre(t *testing.T) {
 // TestJSONManifest reads what kubectl get -o json prints; its faults stand at
 // the escapes inside the strings.
 func TestJSONManifest(t *testing.T) {
-	src := `{"kind":"ConfigMap","metadata":{"name":"aws-auth","namespace":"kube-system"},
+	src := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"aws-auth","namespace":"kube-system"},
  "data":{"mapRoles":"- rolearn: arn:aws:iam::111122223333:role/D\u00e9v\n  username: x\n  groups:\n  - a\n",
  "mapUsers":"- userarn: arn:aws:iam::11112222333:user/alice\n  username: alice\n  groups: []\n"}}`
 	r := awsauth.Lint([]byte(src), awsauth.Options{})

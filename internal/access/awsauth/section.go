@@ -67,6 +67,7 @@ func (l *linter) section(name string) {
 			return
 		}
 	}
+	l.secondDocument(name, p)
 	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
 	var items []json.RawMessage
 	if err := json.Unmarshal(doc, &items); err != nil {
@@ -77,6 +78,48 @@ func (l *linter) section(name string) {
 		it := &itemLint{l: l, p: p, c: c.index(i), section: name, index: i, lost: lost}
 		it.check(raw)
 	}
+}
+
+// secondDocument reports the line where the first YAML document of a section
+// ends, if anything stands after it: the authenticator reads the first alone.
+func (l *linter) secondDocument(name string, p placed) {
+	in := linesOf(p.s)
+	end, begun := -1, false
+	for i := range in.start {
+		line := in.line(i)
+		mark, rest := documentMark(line)
+		body := strings.TrimSpace(rest)
+		switch {
+		case end < 0 && begun && mark != "":
+			end = i
+		case end < 0 && mark == "---":
+			begun = true
+		}
+		if body == "" || body[0] == '#' || line[0] == '%' {
+			continue
+		}
+		begun = true
+		if end >= 0 {
+			at := in.start[end]
+			l.addIn(Finding{
+				Code: CodeNotAList, Section: name, Item: -1,
+				Message: "a second YAML document begins in the section: leave this line out",
+				Effect:  "what stands after this line is lost",
+			}, p, at, at+len("---"))
+			return
+		}
+	}
+}
+
+// documentMark splits off what begins or ends a YAML document, if the line
+// has it.
+func documentMark(line string) (mark, rest string) {
+	for _, mark := range [...]string{"---", "..."} {
+		if rest, ok := strings.CutPrefix(line, mark); ok && (rest == "" || strings.TrimLeft(rest, " \t") != rest) {
+			return mark, rest
+		}
+	}
+	return "", line
 }
 
 // notAList reports a section whose top is something else.
@@ -127,8 +170,26 @@ func drafts(c cursor, section string) []entry {
 	return out
 }
 
-// duplicateARNs reports items that hide one another.
+// otherObjects reports the objects named aws-auth that do not count.
+func (l *linter) otherObjects() {
+	line, _ := l.lines.position(l.d.offset)
+	for _, d := range l.d.others {
+		f := Finding{
+			Code: CodeDuplicateKey, Severity: SeverityWarning, Item: -1,
+			Message: fmt.Sprintf("aws-auth stands again in line %d", line),
+			Effect:  "nothing of this one stays: kubectl applies both, and the last one counts",
+		}
+		if !d.inKubeSystem() {
+			f.Code, f.Message = CodeWrongName, fmt.Sprintf("this is %s %q in namespace %q", d.kind, d.name, d.namespace)
+			f.Effect = "nobody reads it: only the ConfigMap aws-auth in kube-system counts"
+		}
+		l.add(f, d.offset, d.offset)
+	}
+}
+
+// duplicateARNs reports items, and objects, that hide one another.
 func (l *linter) duplicateARNs() {
+	l.otherObjects()
 	last := map[string]int{}
 	for i := range l.entries {
 		e := &l.entries[i]
@@ -177,6 +238,7 @@ func (l *linter) accounts() {
 		l.addIn(f, p, at, at)
 		return
 	}
+	l.secondDocument(MapAccounts, p)
 	for i, a := range accounts {
 		if accountID.MatchString(a) {
 			continue
