@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,6 +115,8 @@ func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string,
 	if err != nil {
 		return nil, err
 	}
+	c.Account, c.Region = cmp.Or(c.Account, known.Cluster.Account), cmp.Or(c.Region, known.Cluster.Region)
+	c.AuthMode = cmp.Or(c.AuthMode, string(known.Mode))
 	creator, err := c.creatorOnServer(ctx, ask)
 	if err != nil {
 		return nil, err
@@ -166,7 +169,7 @@ func (c *lintAWSAuthCmd) accessOnServer(ctx context.Context, ask *asker) (*authl
 		return nil, err
 	}
 	got := res.JSON200
-	known := &authlog.Access{}
+	known := &authlog.Access{Cluster: authlog.Cluster{Name: c.Cluster, Account: got.Cluster.Account, Region: got.Cluster.Region}}
 	for _, e := range got.Entries {
 		known.Entries = append(known.Entries, authlog.AccessEntry{ARN: e.ARN})
 	}
