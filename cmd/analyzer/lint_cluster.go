@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,6 +115,12 @@ func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string,
 	if err != nil {
 		return nil, err
 	}
+	c.Account, c.Region = cmp.Or(c.Account, known.Cluster.Account), cmp.Or(c.Region, known.Cluster.Region)
+	c.AuthMode = cmp.Or(c.AuthMode, string(known.Mode))
+	creator, err := c.creatorOnServer(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
 	limit, since := 500, time.Now().Add(-api.GrantedFor)
 	params := client.ListPrincipalsParams{Account: given(c.Account), Region: given(c.Region), Limit: &limit}
 	var arns []string
@@ -131,12 +138,28 @@ func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string,
 			}
 		}
 		if params.Next = res.JSON200.Next; params.Next == nil || *params.Next == "" {
-			return known.WithoutEntry(arns), nil
+			return known.NeedAWSAuth(arns, creator), nil
 		}
 	}
 }
 
-// accessOnServer is what the daemon knows of the cluster's access entries.
+// creatorOnServer is whom the daemon takes for the creator of the cluster; empty
+// where it does not know, or knows several who may be it.
+func (c *lintAWSAuthCmd) creatorOnServer(ctx context.Context, ask *asker) (string, error) {
+	res, err := ask.api.GetCreatorWithResponse(ctx, c.Cluster, &client.GetCreatorParams{Account: given(c.Account), Region: given(c.Region)})
+	if err != nil {
+		return "", ask.unreachable(err)
+	}
+	if err := ask.refused(res.HTTPResponse, res.ApplicationProblemJSONDefault, res.JSON200 != nil); err != nil {
+		return "", err
+	}
+	if who := res.JSON200.Creator; who != nil && string(who.Confidence) != string(authlog.ConfidenceLow) {
+		return who.ARN, nil
+	}
+	return "", nil
+}
+
+// accessOnServer is what the daemon knows of who gets in by what.
 func (c *lintAWSAuthCmd) accessOnServer(ctx context.Context, ask *asker) (*authlog.Access, error) {
 	res, err := ask.api.GetAccessWithResponse(ctx, c.Cluster, &client.GetAccessParams{Account: given(c.Account), Region: given(c.Region)})
 	if err != nil {
@@ -145,11 +168,35 @@ func (c *lintAWSAuthCmd) accessOnServer(ctx context.Context, ask *asker) (*authl
 	if err := ask.refused(res.HTTPResponse, res.ApplicationProblemJSONDefault, res.JSON200 != nil); err != nil {
 		return nil, err
 	}
-	known := &authlog.Access{}
-	for _, e := range res.JSON200.Entries {
+	got := res.JSON200
+	known := &authlog.Access{Cluster: authlog.Cluster{Name: c.Cluster, Account: got.Cluster.Account, Region: got.Cluster.Region}}
+	for _, e := range got.Entries {
 		known.Entries = append(known.Entries, authlog.AccessEntry{ARN: e.ARN})
 	}
+	if got.Mode != nil {
+		known.Mode = authlog.AuthMode(*got.Mode)
+	}
+	if got.BootstrapAdmin != nil {
+		known.BootstrapAdmin = authlog.Answer(*got.BootstrapAdmin)
+	}
+	if got.EntriesRead != nil {
+		known.EntriesRead = *got.EntriesRead
+	}
+	if got.Creator != nil {
+		known.Creator.ARN = got.Creator.ARN
+	}
+	if a := got.AWSAuth; a != nil {
+		known.AWSAuth = &authlog.AWSAuth{Roles: itemsOf(a.Roles), Users: itemsOf(a.Users)}
+	}
 	return known, nil
+}
+
+func itemsOf(items []client.AWSAuthItem) []authlog.AWSAuthItem {
+	var all []authlog.AWSAuthItem
+	for _, i := range items {
+		all = append(all, authlog.AWSAuthItem{ARN: i.ARN, Username: i.Username})
+	}
+	return all
 }
 
 func (c *lintAWSAuthCmd) grantedInStore(ctx context.Context, r *run) (arns []string, err error) {
@@ -180,7 +227,7 @@ func (c *lintAWSAuthCmd) grantedInStore(ctx context.Context, r *run) (arns []str
 			return nil, c.ambiguous()
 		}
 		found = true
-		if arns, err = api.GrantedSince(ctx, st, in, now.Add(-api.GrantedFor)); err != nil {
+		if arns, err = api.NeedAWSAuth(ctx, st, in, nil, now.Add(-api.GrantedFor)); err != nil {
 			return nil, err
 		}
 	}

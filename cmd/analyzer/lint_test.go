@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,4 +120,50 @@ func TestLintNamesWhomAFileWouldLockOut(t *testing.T) {
 	lockedOut("by the database", []string{"r2", "Ops"}, "--cluster", "prod", "--config.file", cfg, file)
 	lockedOut("by the database, within a day", []string{"r2"}, "--cluster", "old", "--config.file", cfg, file)
 	lockedOut("by the database and the cluster", []string{"r2"}, "--cluster", "prod", "--config.file", cfg)
+}
+
+// answers is a daemon that knows the cluster web of that mode, into which its
+// creator and role/r1 got lately.
+func answers(t *testing.T, mode string) string {
+	t.Helper()
+	const place = `"account":"444455556666","region":"cn-north-1"`
+	at := time.Now().UTC().Format(time.RFC3339)
+	got := func(arn string) string {
+		return `{"arn":"arn:aws-cn:iam::444455556666:` + arn + `","last_grant":"` + at + `"}`
+	}
+	bodies := map[string]string{
+		"access":     `{"cluster":{"name":"web",` + place + `},"mode":"` + mode + `","bootstrap_admin":"yes","entries":[]}`,
+		"creator":    `{"creator":{"arn":"arn:aws-cn:iam::444455556666:user/maker","confidence":"medium","source":"the log","exists":null}}`,
+		"principals": `{"principals":[` + got("user/maker") + "," + got("role/r1") + `]}`,
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, bodies[strings.TrimPrefix(r.URL.Path, "/clusters/web/")])
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// written is a file with that text.
+func written(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestLintTakesWhatTheDaemonKnowsOfTheCluster(t *testing.T) {
+	s := newStage(t, "")
+	file := written(t, `mapRoles: ""`)
+	args := []string{"--would-lock-out", "--cluster", "web", file, "--server"}
+	s.says(t, "mode API", 0, []string{"the cluster's authentication mode is API"}, append(args, answers(t, "API"))...)
+	s.says(t, "the flag counts", 1, []string{"would lock out arn:aws-cn:iam::444455556666:role/r1"}, append(args, answers(t, "API"), "--auth-mode", "CONFIG_MAP")...)
+	status, said := s.lint(t, append(args, answers(t, "CONFIG_MAP"))...)
+	if status != 1 || !strings.Contains(said, "would lock out arn:aws-cn:iam::444455556666:role/r1") || strings.Contains(said, "user/maker") {
+		t.Errorf("the creator: status %d\n%s", status, said)
+	}
+	file = written(t, "mapRoles: |\n  - rolearn: arn:aws:iam::444455556666:role/r1\n    username: dev\n")
+	s.says(t, "the partition of its region", 1, []string{"aws-cn"}, "--would-lock-out", "--cluster", "web", file, "--server", answers(t, "CONFIG_MAP"))
 }

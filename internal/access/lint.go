@@ -13,7 +13,8 @@ import (
 
 // Lint reads the aws-auth of a cluster and says what is wrong with it, knowing
 // the cluster's mode, account and partition; granted are canonical ARNs that
-// got in lately, of whom those with an access entry do not need aws-auth. An
+// got in lately, of whom those with an access entry do not need aws-auth, nor
+// may the creator. An
 // aws-auth that is not there is authlog.ErrNotFound; one that may not be read an
 // *authlog.AccessError.
 func (r *Reader) Lint(ctx context.Context, name string, granted []string) (*awsauth.Report, error) {
@@ -27,7 +28,7 @@ func (r *Reader) Lint(ctx context.Context, name string, granted []string) (*awsa
 		return nil, fmt.Errorf("aws-auth of %s: %w", name, authlog.ErrNotFound)
 	case s.known:
 		o := Options(a)
-		o.File, o.Granted = name+"/aws-auth", a.WithoutEntry(granted)
+		o.File, o.Granted = name+"/aws-auth", a.NeedAWSAuth(granted, a.Creator.ARN)
 		return awsauth.LintData(s.data, o), nil
 	case s.err != nil:
 		return nil, fmt.Errorf("read aws-auth of %s: %w", name, s.err)

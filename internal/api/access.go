@@ -121,7 +121,7 @@ const maxCreatorLines = 50
 func showCreator(cfg *Config) ask {
 	return ofCluster(cfg, func(ctx context.Context, c authlog.ClusterSummary) (document, error) {
 		facts := cfg.facts(c.Cluster)
-		who, err := cfg.creatorOf(ctx, c.Cluster, &facts.Creator)
+		who, err := creatorOf(ctx, cfg.Store, c.Cluster, &facts.Creator)
 		if err != nil {
 			return document{}, err
 		}

@@ -240,6 +240,30 @@ func TestLintNamesWhomTheFileWouldLockOut(t *testing.T) {
 	}
 }
 
+func TestLintDoesNotNameTheCreatorWhomEKSLetsIn(t *testing.T) {
+	st := openStore(t)
+	const maker = "arn:aws:iam::111122223333:user/maker"
+	grant := authlog.Grant{Cluster: prod, Time: now.Add(-time.Hour), Username: "kubernetes-admin", Principal: authlog.Principal{ARN: maker, Account: "111122223333"}}
+	if err := st.Save(t.Context(), authlog.Batch{Grants: []authlog.Grant{grant}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		confidence authlog.Confidence
+		bootstrap  authlog.Answer
+		named      bool
+	}{{authlog.ConfidenceMedium, authlog.Yes, false}, {authlog.ConfidenceLow, authlog.Yes, true}, {authlog.ConfidenceMedium, authlog.No, true}} {
+		d := diagnosisOf(prod, "creator_identified", "", now)
+		d.Confidence, d.Affected = c.confidence, []authlog.Affected{{ARN: maker}}
+		saveDiagnoses(t, st, d)
+		known := board{prod: {Mode: authlog.ModeConfigMap, BootstrapAdmin: c.bootstrap, EntriesRead: now}}
+		s := serveWith(t, api.Config{Store: st, Health: &fake{}, Access: known})
+		r := s.lint(t, "?cluster=prod&would_lock_out=true", "text/plain", roleWithPath)
+		if got := bytes.Contains(r.body, []byte("would lock out "+maker)); r.status != http.StatusOK || got != c.named {
+			t.Errorf("%+v: %d %s", c, r.status, r.body)
+		}
+	}
+}
+
 // form is what curl -F sends.
 func form(t *testing.T, parts ...string) (body, contentType string) {
 	t.Helper()

@@ -81,7 +81,7 @@ func (cfg *Config) clusterDetail(ctx context.Context, c authlog.ClusterSummary, 
 			d.AccessTier = &a.Tier
 		}
 	}
-	if d.Creator, err = cfg.creatorOf(ctx, c.Cluster, &facts.Creator); err != nil {
+	if d.Creator, err = creatorOf(ctx, cfg.Store, c.Cluster, &facts.Creator); err != nil {
 		return d, err
 	}
 	f := filterOf(c.Cluster)
@@ -97,7 +97,7 @@ func filterOf(c authlog.Cluster) authlog.DiagnosisFilter {
 
 // creatorOf is who created the cluster: as it is known from elsewhere, or as
 // the log suggests; nil if neither says.
-func (cfg *Config) creatorOf(ctx context.Context, c authlog.Cluster, known *authlog.Creator) (*creator, error) {
+func creatorOf(ctx context.Context, store Lately, c authlog.Cluster, known *authlog.Creator) (*creator, error) {
 	if known.ARN != "" {
 		return &creator{
 			ARN: known.ARN, Confidence: string(authlog.ConfidenceCertain), Source: known.Source, Exists: orNullText(string(known.Exists)),
@@ -105,7 +105,7 @@ func (cfg *Config) creatorOf(ctx context.Context, c authlog.Cluster, known *auth
 	}
 	f := filterOf(c)
 	f.Codes, f.State, f.Limit = []string{"creator_identified"}, authlog.DiagnosisOpen, 1
-	found, err := cfg.Store.Diagnoses(ctx, f)
+	found, err := store.Diagnoses(ctx, f)
 	if err != nil || len(found) == 0 || len(found[0].Affected) == 0 {
 		return nil, err
 	}

@@ -19,8 +19,8 @@ type AWSAuthFile struct {
 	Mode    authlog.AuthMode
 	Account string // of the cluster
 	Region  string // of the cluster
-	// Granted are canonical ARNs that got in lately, and not by an access entry:
-	// those whom the file would deny are named.
+	// Granted are canonical ARNs that got in lately, and not by an access entry
+	// or as the creator: those whom the file would deny are named.
 	Granted []string
 }
 
@@ -107,10 +107,11 @@ func (cfg *Config) fileFor(r *http.Request, q query) (f AWSAuthFile, err error) 
 		f.Mode = cfg.facts(c.Cluster).Mode
 	}
 	if lockOut {
-		f.Granted, err = GrantedSince(r.Context(), cfg.Store, c.Cluster, cfg.Now().Add(-GrantedFor))
+		var known *authlog.Access
 		if cfg.Access != nil {
-			f.Granted = cfg.Access.Access(c.Cluster).WithoutEntry(f.Granted)
+			known = cfg.Access.Access(c.Cluster)
 		}
+		f.Granted, err = NeedAWSAuth(r.Context(), cfg.Store, c.Cluster, known, cfg.Now().Add(-GrantedFor))
 	}
 	return f, err
 }
@@ -119,14 +120,37 @@ func (cfg *Config) fileFor(r *http.Request, q query) (f AWSAuthFile, err error) 
 // would lock out.
 const GrantedFor = 24 * time.Hour
 
-// Principals is what GrantedSince asks of a store; see Store.
-type Principals interface {
+// Lately is what NeedAWSAuth asks of a store; see Store.
+type Lately interface {
 	Principals(ctx context.Context, f authlog.PrincipalFilter) ([]authlog.PrincipalSummary, error)
+	Diagnoses(ctx context.Context, f authlog.DiagnosisFilter) ([]authlog.Diagnosis, error)
 }
 
-// GrantedSince lists the principals that got in to a cluster since then, the one
+// NeedAWSAuth lists the principals that got in to a cluster since then and whom
+// aws-auth alone can let in, the one heard of last first. What the cluster
+// allows may be nil: not known.
+func NeedAWSAuth(ctx context.Context, store Lately, c authlog.Cluster, known *authlog.Access, since time.Time) ([]string, error) {
+	arns, err := grantedSince(ctx, store, c, since)
+	if err != nil {
+		return nil, err
+	}
+	var told authlog.Creator
+	if known != nil {
+		told = known.Creator
+	}
+	who, err := creatorOf(ctx, store, c, &told)
+	if err != nil {
+		return nil, err
+	}
+	if who == nil || who.Confidence == string(authlog.ConfidenceLow) { // several may be it
+		return known.NeedAWSAuth(arns, ""), nil
+	}
+	return known.NeedAWSAuth(arns, who.ARN), nil
+}
+
+// grantedSince lists the principals that got in to a cluster since then, the one
 // heard of last first. AWS's own need no mapping and are left out.
-func GrantedSince(ctx context.Context, store Principals, c authlog.Cluster, since time.Time) (arns []string, err error) {
+func grantedSince(ctx context.Context, store Lately, c authlog.Cluster, since time.Time) (arns []string, err error) {
 	f := authlog.PrincipalFilter{Cluster: c.Name, Account: c.Account, Region: c.Region, Start: since, Limit: maxPrincipals}
 	for {
 		found, err := store.Principals(ctx, f)

@@ -92,6 +92,36 @@ func (a *Access) WithoutEntry(arns []string) []string {
 	return slices.DeleteFunc(slices.Clone(arns), func(arn string) bool { return entries[strings.ToLower(arn)] })
 }
 
+// NeedAWSAuth gives those of the canonical ARNs whom aws-auth alone can let in:
+// no access entry is of them, and none is creator, the canonical ARN of who
+// created the cluster, where EKS lets that one in by itself. An empty creator is
+// not known.
+func (a *Access) NeedAWSAuth(arns []string, creator string) []string {
+	arns = a.WithoutEntry(arns)
+	if creator == "" || !a.letsIn(creator) {
+		return arns
+	}
+	return slices.DeleteFunc(slices.Clone(arns), func(arn string) bool { return strings.EqualFold(arn, creator) })
+}
+
+// letsIn says whether EKS lets the creator in with no entry and no aws-auth. It
+// does not where the access entries decide, nor where the creator was denied
+// administration from the start. A creator whom the log alone suggests may be
+// one that aws-auth calls kubernetes-admin.
+func (a *Access) letsIn(creator string) bool {
+	if a == nil {
+		return true
+	}
+	if a.Mode == ModeAPI || a.Mode == ModeBoth && !a.EntriesRead.IsZero() || a.BootstrapAdmin == No {
+		return false
+	}
+	named := func(i AWSAuthItem) bool {
+		return i.Username == "kubernetes-admin" && strings.EqualFold(CanonicalARN(i.ARN), creator)
+	}
+	return a.AWSAuth == nil || strings.EqualFold(a.Creator.ARN, creator) ||
+		!slices.ContainsFunc(a.AWSAuth.Roles, named) && !slices.ContainsFunc(a.AWSAuth.Users, named)
+}
+
 // An AccessPolicy is an EKS access policy of an access entry.
 type AccessPolicy struct {
 	ARN        string   `json:"arn"`
