@@ -138,7 +138,7 @@ func answers(t *testing.T, mode string) string {
 	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, bodies[strings.TrimPrefix(r.URL.Path, "/clusters/web/")])
+		_, _ = fmt.Fprint(w, bodies[strings.TrimPrefix(r.URL.Path, "/clusters/web/")])
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL

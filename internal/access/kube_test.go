@@ -80,8 +80,8 @@ func TestAWatchWithoutAnEndIsCut(t *testing.T) {
 		begin  string
 		most   int64 // with what the buffers on the way may hold
 	}{
-		"refusal": {http.StatusInternalServerError, `{"kind":"Status","apiVersion":"v1","message":"`, 8 << 20},
-		"event":   {http.StatusOK, `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","data":{"mapRoles":"`, 24 << 20},
+		"refusal": {http.StatusInternalServerError, `{"kind":"Status","apiVersion":"v1","message":"`, 32 << 20},
+		"event":   {http.StatusOK, `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","data":{"mapRoles":"`, 64 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent := make(chan int64, 100)

@@ -161,7 +161,7 @@ func (p *Pasted) read(r *http.Request) (err error) {
 // formFor chooses among the media types that a route offers by what the caller
 // accepts; the first one stands for all.
 func formFor(r *http.Request, offered ...string) (string, error) {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := bareRanges(r)
 	if accept == "" {
 		return offered[0], nil
 	}

@@ -21,7 +21,7 @@ func forms() []string { return []string{formJSON, formLines, formCSV} }
 
 // negotiate chooses the form by the header Accept (RFC 9110 12.5.1).
 func negotiate(r *http.Request) (form string, err error) {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := bareRanges(r)
 	if accept == "" {
 		return formJSON, nil
 	}
@@ -34,6 +34,22 @@ func negotiate(r *http.Request) (form string, err error) {
 		return "", plain(http.StatusNotAcceptable, fmt.Sprintf("Accept: %s asks for none of %s", accept, strings.Join(forms(), ", ")))
 	}
 	return chosen.MIME(), nil
+}
+
+// bareRanges is the header Accept without parameters but the weight: charset and
+// the like say nothing here that the media type does not.
+func bareRanges(r *http.Request) string {
+	ranges := strings.Split(strings.Join(r.Header.Values("Accept"), ","), ",")
+	for i, one := range ranges {
+		parts := strings.Split(one, ";")
+		ranges[i] = parts[0]
+		for _, p := range parts[1:] {
+			if p = strings.TrimSpace(p); strings.HasPrefix(strings.ToLower(p), "q=") {
+				ranges[i] += ";" + p
+			}
+		}
+	}
+	return strings.Join(ranges, ",")
 }
 
 // A sheet is how things of one kind are listed.

@@ -28,6 +28,8 @@ func TestAcceptChoosesTheForm(t *testing.T) {
 		"application/json;q=0.2, text/csv":    "text/csv; charset=utf-8; header=present",
 		"text/csv;q=0.1, application/*;q=0.9": "application/json",
 		"application/json;q=0, */*":           "application/x-ndjson",
+		"application/json; charset=utf-8":     "application/json",
+		"text/csv; charset=utf-8; header=present, application/json; q=0.5": "text/csv; charset=utf-8; header=present",
 	} {
 		r := s.ask(t, "/clusters/prod/denials", "Accept", accept)
 		if got := r.header.Get("Content-Type"); got != want || r.status != http.StatusOK {
@@ -170,5 +172,19 @@ func TestTheLinkKeepsTheSpanOfTheFirstPage(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, u.Query()); diff != "" || u.Path != "/clusters/prod/denials" {
 		t.Error(u, diff)
+	}
+}
+
+func TestHEADPromisesNoLengthThatGETMayNotHave(t *testing.T) {
+	s := serveFake(t, &fake{denials: denialsBefore(prod, now, 50)})
+	for _, accept := range []string{"gzip", "zstd"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, s.url+"/clusters/prod/denials", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Encoding", accept)
+		if r := s.send(t, req); r.status != http.StatusOK || r.header.Get("Content-Length") != "" {
+			t.Errorf("%s: %d, Content-Length %q", accept, r.status, r.header.Get("Content-Length"))
+		}
 	}
 }

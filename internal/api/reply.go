@@ -90,9 +90,13 @@ func jsonDocument(v any) document {
 func reply(w http.ResponseWriter, r *http.Request, status int, doc document) {
 	h := w.Header()
 	h.Set("Content-Type", doc.mediaType)
-	h.Set("Content-Length", strconv.Itoa(len(doc.body)))
+	head := r.Method == http.MethodHead
+	if !head || r.Header.Get("Accept-Encoding") == "" {
+		// To HEAD it must not be another than to GET, which may be compressed.
+		h.Set("Content-Length", strconv.Itoa(len(doc.body)))
+	}
 	w.WriteHeader(status)
-	if r.Method == http.MethodHead {
+	if head {
 		return
 	}
 	if _, err := w.Write(doc.body); err != nil {

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/elnormous/contenttype"
@@ -130,7 +129,7 @@ func (s *streamer) follow(r *http.Request) (*feed.Follower, error) {
 }
 
 func acceptsStream(r *http.Request) error {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := bareRanges(r)
 	if accept == "" {
 		return nil
 	}

@@ -52,7 +52,7 @@ func history(in *incident, findings []finding, open []authlog.Diagnosis) diagnos
 func TestRestoreKeepsDiagnoses(t *testing.T) {
 	skip := map[string]bool{
 		"wrong_cluster_token_elsewhere": true, // its second cluster is not restored
-		"sts_throttled_cluster_share": true, // sums do not tell how many events a minute had
+		"sts_throttled_cluster_share":   true, // sums do not tell how many events a minute had
 	}
 	for _, in := range incidents(t) {
 		if skip[in.name] {
