@@ -2,8 +2,12 @@ package awsauth
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -111,6 +115,7 @@ func readPart(src string, from, to int) []*document {
 	if err != nil {
 		d.refuse(from, "the file is no YAML, so kubectl refuses it: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		d.syntaxOffset(text, from)
+		d.badByte(text, from, err)
 		d.broken = &d.faults[0]
 		if strings.HasPrefix(firstLine(text), "-") {
 			d.faults = nil
@@ -121,6 +126,7 @@ func readPart(src string, from, to int) []*document {
 	var root any
 	if err := json.Unmarshal(doc, &root); err != nil {
 		d.refuse(from, "the file is no JSON, so kubectl refuses it: "+err.Error(), "")
+		d.faults[0].offset = from + jsonOffset(text, err)
 		d.broken = &d.faults[0]
 		return []*document{d}
 	}
@@ -148,6 +154,48 @@ func (d *document) syntaxOffset(text string, base int) {
 	if at, ok := errorOffset(text); ok {
 		d.faults[len(d.faults)-1].offset = base + at
 	}
+}
+
+// badByte moves the last refusal to the byte that no YAML may hold, where that
+// is what the parser complains of.
+func (d *document) badByte(text string, base int, err error) {
+	at, bad := -1, ""
+	switch why := err.Error(); {
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"): // UTF-16
+	case strings.Contains(why, "UTF-8"):
+		at = notUTF8(text)
+		bad = "is no UTF-8"
+	case strings.Contains(why, "control characters"):
+		at = strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) })
+		bad = "is a control character"
+	}
+	if at >= 0 {
+		r := &d.faults[len(d.faults)-1]
+		r.offset = base + at
+		r.message = "the file is no YAML, so kubectl refuses it: " + strconv.Quote(text[at:at+1]) + " " + bad
+	}
+}
+
+// notUTF8 is the offset of the first byte that is no UTF-8, or -1.
+func notUTF8(text string) int {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// jsonOffset is the place where a text stops to be JSON.
+func jsonOffset(text string, err error) int {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return 0
+	}
+	end := len(strings.TrimSpace(text)) + len(text) - len(strings.TrimLeftFunc(text, unicode.IsSpace))
+	return max(0, min(int(syntax.Offset)-1, end))
 }
 
 // readRoot tells the forms apart.

@@ -70,3 +70,23 @@ func TestManifestNeedsItsAPIVersion(t *testing.T) {
 	_, data, _ := strings.Cut(good, "data:\n")
 	wantFound(t, data)
 }
+
+func TestByteThatNoYAMLMayHoldIsPlaced(t *testing.T) {
+	for src, want := range map[string]string{
+		object("kube-system", "caf\xe9"):      `6:50 "\xe9" is no UTF-8`,
+		object("kube-system", "A") + "# \xe9": `9:3 "\xe9" is no UTF-8`,
+		object("kube-system", "A") + "\x00":   `9:1 "\x00" is a control character`,
+	} {
+		r := awsauth.Lint([]byte(src), awsauth.Options{})
+		f := r.Findings[0]
+		_, why, _ := strings.Cut(f.Message, "refuses it: ")
+		if got := fmt.Sprintf("%d:%d %s", f.Line, f.Column, why); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestJSONFaultIsPlaced(t *testing.T) {
+	wantFound(t, "{\n \"apiVersion\": \"v1\",\n \"kind\": \"ConfigMap\"\n \"data\": {}\n}\n", "error aws_auth_refused 4:2")
+	wantFound(t, "{\n \"apiVersion\": \"v1\"\n", "error aws_auth_refused 2:20")
+}
