@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -38,15 +39,27 @@ func files(tb testing.TB) []string {
 	return names
 }
 
+// more finds a second document.
+var more = regexp.MustCompile("[\\n\\r\u0085\u2028\u2029](---|\\.\\.\\.)")
+
 // manifest decodes as kubectl and the API server do; false where they refuse,
-// and for the data alone, which has no kind.
+// for the data alone, which has no kind, and for several documents, which are
+// several objects.
 func manifest(src []byte) (map[string]string, bool) {
+	if more.Match(src) {
+		return nil, false
+	}
 	doc, err := utilyaml.ToJSON(src)
 	if err != nil {
 		return nil, false
 	}
 	var meta metav1.TypeMeta
 	if json.Unmarshal(doc, &meta) != nil || meta.Kind != "ConfigMap" {
+		return nil, false
+	}
+	// kubectl reads the key in this very case.
+	var top map[string]any
+	if json.Unmarshal(doc, &top) != nil || top["apiVersion"] != "v1" {
 		return nil, false
 	}
 	var cm corev1.ConfigMap
