@@ -227,7 +227,7 @@ func (l *linter) accounts() {
 	err := yamlv2.Unmarshal([]byte(p.s), &accounts)
 	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
 	if err != nil {
-		f := Finding{Code: CodeWrongType, Section: MapAccounts, Item: -1, Message: err.Error(), Effect: "accounts of another form are lost", Corrected: "- \"111122223333\"\n"}
+		f := Finding{Code: CodeWrongType, Section: MapAccounts, Item: -1, Message: err.Error(), Effect: "accounts of another form are lost", Corrected: "- \"<ACCOUNT>\"\n"}
 		if len(accounts) == 0 {
 			f.Effect = dropEffect(MapAccounts)
 		}
