@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/elnormous/contenttype"
-
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
@@ -156,24 +154,6 @@ func (p *Pasted) read(r *http.Request) (err error) {
 		return plain(http.StatusBadRequest, "the form has no part text; it must be what is to be explained: lines of the authenticator's log, or what kubectl said")
 	}
 	return nil
-}
-
-// formFor chooses among the media types that a route offers by what the caller
-// accepts; the first one stands for all.
-func formFor(r *http.Request, offered ...string) (string, error) {
-	accept := bareRanges(r)
-	if accept == "" {
-		return offered[0], nil
-	}
-	var types []contenttype.MediaType
-	for _, o := range offered {
-		types = append(types, contenttype.NewMediaType(o))
-	}
-	chosen, _, err := contenttype.GetAcceptableMediaTypeFromHeader(accept, types)
-	if err != nil {
-		return "", plain(http.StatusNotAcceptable, "Accept: "+accept+" asks for none of "+strings.Join(offered, ", "))
-	}
-	return chosen.MIME(), nil
 }
 
 // pastedText reads the body, whatever it is declared as: people paste with

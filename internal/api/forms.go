@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,19 +18,20 @@ const (
 // forms lists them in the order of our preference.
 func forms() []string { return []string{formJSON, formLines, formCSV} }
 
-// negotiate chooses the form by the header Accept (RFC 9110 12.5.1).
-func negotiate(r *http.Request) (form string, err error) {
+// formFor chooses among the media types that a route offers by what the caller
+// accepts (RFC 9110 12.5.1); the first one stands for all.
+func formFor(r *http.Request, offered ...string) (string, error) {
 	accept := bareRanges(r)
 	if accept == "" {
-		return formJSON, nil
+		return offered[0], nil
 	}
-	var offered []contenttype.MediaType
-	for _, f := range forms() {
-		offered = append(offered, contenttype.NewMediaType(f))
+	var types []contenttype.MediaType
+	for _, o := range offered {
+		types = append(types, contenttype.NewMediaType(o))
 	}
-	chosen, _, err := contenttype.GetAcceptableMediaTypeFromHeader(accept, offered)
+	chosen, _, err := contenttype.GetAcceptableMediaTypeFromHeader(accept, types)
 	if err != nil {
-		return "", plain(http.StatusNotAcceptable, fmt.Sprintf("Accept: %s asks for none of %s", accept, strings.Join(forms(), ", ")))
+		return "", plain(http.StatusNotAcceptable, "Accept: "+accept+" asks for none of "+strings.Join(offered, ", "))
 	}
 	return chosen.MIME(), nil
 }
@@ -113,7 +113,7 @@ type layout[T any] struct {
 // layout reads the header Accept and the parameter fields.
 func (s *sheet[T]) layout(r *http.Request, q query) (l layout[T], err error) {
 	l.sheet = s
-	if l.form, err = negotiate(r); err != nil {
+	if l.form, err = formFor(r, forms()...); err != nil {
 		return l, err
 	}
 	l.columns, err = s.chosen(q)

@@ -42,7 +42,7 @@ func fleetStats(store Store, now func() time.Time) ask {
 }
 
 func stats(r *http.Request, q query, store Store, cluster string, now time.Time) (document, error) {
-	form, err := negotiate(r)
+	form, err := formFor(r, forms()...)
 	if err != nil {
 		return document{}, err
 	}

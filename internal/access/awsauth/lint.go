@@ -71,6 +71,7 @@ func lint(d *document, o *Options) *Report {
 	for _, section := range [...]string{MapRoles, MapUsers} {
 		l.section(section)
 	}
+	l.otherObjects()
 	l.duplicateARNs()
 	l.accounts()
 	r := &Report{File: o.File, Mappings: Parse(d.data), Refused: len(d.faults) > 0, linter: l}

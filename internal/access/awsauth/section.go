@@ -187,9 +187,8 @@ func (l *linter) otherObjects() {
 	}
 }
 
-// duplicateARNs reports items, and objects, that hide one another.
+// duplicateARNs reports items that hide one another.
 func (l *linter) duplicateARNs() {
-	l.otherObjects()
 	last := map[string]int{}
 	for i := range l.entries {
 		e := &l.entries[i]
