@@ -280,12 +280,26 @@ func TestReloadFollowsOtherSources(t *testing.T) {
 		body, _ := d.ask(http.MethodGet, "/-/ready", "")
 		return body
 	}
+	ready := func() bool {
+		_, status := d.ask(http.MethodGet, "/-/ready", "")
+		return status == http.StatusOK
+	}
 	until(t, "the first region is read", func() bool {
 		_, status := d.ask(http.MethodGet, "/clusters/one/denials", "")
-		return status == http.StatusOK && strings.Contains(shards(), "111122223333/eu-central-1")
+		return status == http.StatusOK && strings.Contains(shards(), "111122223333/eu-central-1") && ready()
 	})
+	listing, listed := make(chan struct{}), make(chan struct{})
+	world.Inject(awssim.Fault{Operation: "DescribeLogGroups", Region: "us-east-1", Times: 1, Do: func() {
+		close(listing)
+		<-listed
+	}})
 	d.put("analyzer.yml", cfg("us-east-1"))
 	d.hangup(true)
+	<-listing
+	if !ready() { // who asks is answered by what was read before
+		t.Errorf("not ready before the first window of the second region: %s", shards())
+	}
+	close(listed)
 	until(t, "the second region is read, and the first is not", func() bool {
 		_, status := d.ask(http.MethodGet, "/clusters/two/denials", "")
 		return status == http.StatusOK && !strings.Contains(shards(), "eu-central-1")

@@ -12,24 +12,33 @@ import (
 type Health struct {
 	mu     sync.Mutex
 	shards map[string]*authlog.ShardStatus
+	before bool // what Ready said of the shards that Clear forgot
 }
 
 // NewHealth builds an empty Health.
 func NewHealth() *Health { return &Health{shards: map[string]*authlog.ShardStatus{}} }
 
 // Ready says whether every shard that can be reached has read a first window,
-// and at least one has; and how each shard is doing, by name.
+// and at least one has; and how each shard is doing, by name. After Clear it
+// says what it did before until that is known of the new ones.
 func (h *Health) Ready() (ok bool, shards []authlog.ShardStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	waiting := false
+	return h.ready()
+}
+
+func (h *Health) ready() (ok bool, shards []authlog.ShardStatus) {
+	waiting := len(h.shards) == 0
 	for _, s := range h.shards {
 		shards = append(shards, *s)
 		ok = ok || s.Ready
 		waiting = waiting || !s.Ready && s.Error == ""
 	}
 	slices.SortFunc(shards, func(a, b authlog.ShardStatus) int { return strings.Compare(a.Shard, b.Shard) })
-	return ok && !waiting, shards
+	if waiting {
+		return h.before, shards
+	}
+	return ok, shards
 }
 
 // Fail notes that the shards of a source are not even known, and why.
@@ -48,6 +57,7 @@ func (h *Health) Forget(source string) {
 func (h *Health) Clear() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.before, _ = h.ready()
 	clear(h.shards)
 }
 
