@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 // A printer writes rows in one form. Nothing it writes does anything to a
@@ -142,20 +144,11 @@ func (p *csvPrinter) more(rows []row) error {
 	for _, r := range rows {
 		line := make([]string, len(r.cells))
 		for i, v := range r.cells {
-			line[i] = defuse(cellText(v))
+			line[i] = authlog.Defuse(cellText(v))
 		}
 		lines = append(lines, line)
 	}
 	return p.w.WriteAll(lines)
-}
-
-// defuse keeps a spreadsheet from taking text for a formula, by an apostrophe
-// that it does not show. See OWASP's page on CSV injection.
-func defuse(s string) string {
-	if strings.IndexAny(s, "=+-@＝＋－＠") == 0 {
-		return "'" + s
-	}
-	return s
 }
 
 // A jsonPrinter writes the rows as the API does: all in one object, or one row

@@ -114,26 +114,4 @@ func cell(value any) string {
 	panic(fmt.Errorf("no cell for %T", value)) // only a column of ours can cause it
 }
 
-// defuse keeps a spreadsheet from taking text for a formula: what begins like
-// one gets an apostrophe in front, which OWASP's page on CSV injection names
-// and spreadsheets do not show. So does what follows a semicolon, at which some
-// spreadsheets begin another cell.
-func defuse(s string) string {
-	s = authlog.Sanitize(s)
-	if !strings.ContainsAny(s, formulas) {
-		return s
-	}
-	var out strings.Builder
-	begins := true
-	for _, r := range s {
-		if begins && strings.ContainsRune(formulas, r) {
-			out.WriteByte('\'')
-		}
-		out.WriteRune(r)
-		begins = r == ';'
-	}
-	return out.String()
-}
-
-// formulas are what a spreadsheet's formula may begin with.
-const formulas = "=+-@\t\r\n＝＋－＠"
+func defuse(s string) string { return authlog.Defuse(authlog.Sanitize(s)) }
