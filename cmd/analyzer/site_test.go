@@ -152,7 +152,7 @@ func TestServeAsksForACertificateAndTakesNewOnesOver(t *testing.T) {
 	renew(100)
 	put("ca.crt", ours.pem)
 	put("web.yml", []byte(`tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}
-http_server_config: {headers: {Strict-Transport-Security: max-age=60}}
+http_server_config: {headers: {Strict-Transport-Security: max-age=60, Content-Security-Policy: "sandbox"}}
 `))
 	c := start(t, startAWS(t), freeAddress(t), "serve", "--web.config.file", file("web.yml"), "--web.enable-lifecycle")
 	url := strings.Replace(c.url, "http://", "https://", 1)
@@ -167,6 +167,11 @@ http_server_config: {headers: {Strict-Transport-Security: max-age=60}}
 	}
 	if resp.serial != 100 || resp.http != 2 || resp.header.Get("Strict-Transport-Security") != "max-age=60" {
 		t.Errorf("got %+v", resp)
+	}
+	for _, path := range []string{"/", "/clusters"} {
+		if resp, err := send(t, good, http.MethodGet, url+path, nil); err != nil || resp.header.Get("Content-Security-Policy") != "sandbox" {
+			t.Errorf("%s: the policy of the file is not kept: %+v, %v", path, resp.header, err)
+		}
 	}
 	strangers := theirs.client(theirs.issue(8))
 	strangers.Transport.(*http.Transport).TLSClientConfig.RootCAs = good.Transport.(*http.Transport).TLSClientConfig.RootCAs

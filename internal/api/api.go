@@ -135,7 +135,8 @@ func NewTelemetry(cfg Config) *chi.Mux {
 func newRouter(cfg *Config) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
-		limitRate(cfg.Limits.Rate), checkHost(cfg.Hosts), allowOrigins(cfg.Origins), identify(cfg.Callers))
+		allowOrigins(cfg.Origins), // first: a page must be able to read why it was refused
+		limitRate(cfg.Limits.Rate), checkHost(cfg.Hosts), identify(cfg.Callers))
 	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
 	r.MethodNotAllowed(admit(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
 	return r

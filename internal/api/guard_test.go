@@ -66,6 +66,16 @@ func TestOneAddressIsLimitedInWhatItAsksFor(t *testing.T) {
 	if decodeProblem(t, r, http.StatusTooManyRequests); r.header.Get("Retry-After") != "1000" {
 		t.Errorf("Retry-After %q", r.header.Get("Retry-After"))
 	}
+	// A page is told of it too.
+	const page = "https://grafana.example.com"
+	open := serveWith(t, api.Config{
+		Store: &fake{}, Health: &fake{}, Limits: api.Limits{Rate: 0.001}, Origins: regexp.MustCompile("^" + page + "$"),
+	})
+	open.get(t, "/clusters")
+	r = open.ask(t, "/clusters", "Origin", page)
+	if decodeProblem(t, r, http.StatusTooManyRequests); r.header.Get("Access-Control-Allow-Origin") != page {
+		t.Errorf("a page may not read why: %v", r.header)
+	}
 	// Another address is not.
 	for address, want := range map[string]int{
 		"192.0.2.1:1": http.StatusOK, "[2001:db8::1]:1": http.StatusOK, "[2001:db8:0:1::1]:1": http.StatusOK, "@": http.StatusOK,

@@ -29,7 +29,9 @@ func landing(version string) http.HandlerFunc {
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Length", strconv.Itoa(len(page)))
-		h.Set("Content-Security-Policy", policy)
+		if h.Get(securityPolicy) == nothing {
+			h.Set(securityPolicy, policy)
+		}
 		w.WriteHeader(http.StatusOK)
 		w.Write(page) //nolint:errcheck // the caller left
 	}

@@ -40,14 +40,22 @@ func logRequest(r *http.Request, status, size int, took time.Duration) {
 		Msg("request")
 }
 
-// secureHeaders sets what holds for every answer. A handler may say less
-// strictly how long its answer keeps, and the landing page brings a policy of
-// its own.
+// The policy for documents that are no page: nothing may come of them.
+const (
+	securityPolicy = "Content-Security-Policy"
+	nothing        = "default-src 'none'; frame-ancestors 'none'"
+)
+
+// secureHeaders sets what holds for every answer, but for a policy that the
+// headers of --web.config.file have set before. A handler may say less strictly
+// how long its answer keeps, and the landing page brings a policy of its own.
 func secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if h.Get(securityPolicy) == "" {
+			h.Set(securityPolicy, nothing)
+		}
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
