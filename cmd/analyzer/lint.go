@@ -17,7 +17,7 @@ func (linter) LintAWSAuth(f api.AWSAuthFile) api.LintReport {
 	if f.Region != "" {
 		o.Partition = diagnose.PartitionOf(f.Region)
 	}
-	return awsauth.Lint([]byte(f.Text), o)
+	return awsauth.Lint(f.Text, o)
 }
 
 type lintCmd struct {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -186,7 +187,13 @@ func TestLintNamesTheFaultInEveryForm(t *testing.T) {
 		decodeProblem(t, s.lint(t, query, "", roleWithPath), status)
 	}
 	decodeProblem(t, s.lint(t, "", "image/png", roleWithPath), http.StatusNotAcceptable)
-	decodeProblem(t, s.lint(t, "", "", " \n"), http.StatusBadRequest)
+	if p := decodeProblem(t, s.lint(t, "", "", " \n"), http.StatusBadRequest); !strings.Contains(p.Detail, "aws-auth") {
+		t.Errorf("of an empty file: %q", p.Detail)
+	}
+	// The bytes are checked as they came.
+	if r := s.lint(t, "", "text/plain", strings.Replace(roleWithPath, "deploy", "d\xffploy", 1)); !bytes.Contains(r.body, []byte("UTF-8")) || !utf8.Valid(r.body) {
+		t.Errorf("of bytes that are no UTF-8: %q", r.body)
+	}
 	if strings.Contains(s.log.String(), "team/deploy") {
 		t.Error("the log holds what was checked")
 	}

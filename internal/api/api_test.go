@@ -182,7 +182,7 @@ func (explainer) Explain(p api.Pasted) (api.Explanation, error) {
 type linter struct{}
 
 func (linter) LintAWSAuth(f api.AWSAuthFile) api.LintReport {
-	return awsauth.Lint([]byte(f.Text), awsauth.Options{Mode: string(f.Mode), Account: f.Account, Granted: f.Granted})
+	return awsauth.Lint(f.Text, awsauth.Options{Mode: string(f.Mode), Account: f.Account, Granted: f.Granted})
 }
 
 // logText keeps what is logged while requests go on.

@@ -8,14 +8,14 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// maxPasted is how much text POST /explain takes, in bytes.
+// maxPasted is how much text POST /explain and /lint/aws-auth take, in bytes.
 const maxPasted = 256 << 10
 
 // A Pasted is what someone wants explained, and what they know besides. All
@@ -156,21 +156,28 @@ func (p *Pasted) read(r *http.Request) (err error) {
 	return nil
 }
 
-// pastedText reads the body, whatever it is declared as: people paste with
-// tools that call it a form.
+// pastedText reads the text to explain.
 func pastedText(r *http.Request) (string, error) {
+	body, err := bodyOf(r, "paste the lines of the refusal alone",
+		"the text to explain: lines of the authenticator's log, or what kubectl said")
+	return authlog.Sanitize(string(body)), err
+}
+
+// bodyOf reads the body, whatever it is declared as: people paste with tools
+// that call it a form. A refusal says what to do about one that is too large,
+// or what it must be.
+func bodyOf(r *http.Request, shorten, wanted string) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxPasted))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return "", refuse(tooMuchText, "the text has more than %d bytes; paste the lines of the refusal alone", maxPasted)
+		return nil, refuse(tooMuchText, "the body has more than %d bytes; %s", maxPasted, shorten)
 	}
-	if err != nil {
-		return "", plain(http.StatusBadRequest, "the text could not be read to its end")
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, plain(http.StatusRequestTimeout, "the body did not arrive in time")
+	case err != nil:
+		return nil, plain(http.StatusBadRequest, "the body could not be read to its end")
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, plain(http.StatusBadRequest, "the body is empty; it must be "+wanted)
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return "", plain(http.StatusBadRequest, "the body is empty; it must be the text to explain: lines of the authenticator's log, or what kubectl said")
-	}
-	if !utf8.Valid(body) {
-		return authlog.Sanitize(string(body)), nil
-	}
-	return string(body), nil
+	return body, nil
 }

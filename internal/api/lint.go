@@ -15,7 +15,7 @@ import (
 // and what is known of the cluster that it is meant for. All but Text may be
 // zero.
 type AWSAuthFile struct {
-	Text    string // valid UTF-8
+	Text    []byte // as it came, which may be no UTF-8
 	Mode    authlog.AuthMode
 	Account string // of the cluster
 	Region  string // of the cluster
@@ -69,7 +69,8 @@ func (cfg *Config) lintReport(r *http.Request) (doc document, err error) {
 	if err != nil {
 		return doc, err
 	}
-	if f.Text, err = pastedText(r); err != nil {
+	f.Text, err = bodyOf(r, "analyzer lint aws-auth checks a file of any size", "an aws-auth ConfigMap, in YAML or JSON")
+	if err != nil {
 		return doc, err
 	}
 	name := map[string]string{"application/json": "json", "text/plain": "text", "application/sarif+json": "sarif"}[form]

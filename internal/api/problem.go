@@ -49,7 +49,7 @@ var (
 	}
 	tooMuchText = problemType{
 		Name: "too-much-text", Status: http.StatusRequestEntityTooLarge, Title: "Too much text",
-		Help: "The text to explain has more bytes than are read. Paste the lines that matter: one refusal is enough.",
+		Help: "The body has more bytes than are read. Of what is to be explained paste the lines that matter: one refusal is enough. A larger aws-auth is checked by analyzer lint aws-auth.",
 	}
 	unknownReason = problemType{
 		Name: "unknown-reason", Status: http.StatusNotFound, Title: "Unknown reason",
@@ -137,11 +137,12 @@ const statusCallerLeft = 499
 // fail answers with a problem document. What is not a refusal is logged, and
 // the caller is told no more than that it happened.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(r.Context().Err(), context.Canceled) {
+	ref, ok := errors.AsType[*refusal](err)
+	// A body that stalls ends the context too, and its caller still listens.
+	if left := errors.Is(r.Context().Err(), context.Canceled); left && (!ok || ref.Status != http.StatusRequestTimeout) {
 		w.WriteHeader(statusCallerLeft)
 		return
 	}
-	ref, ok := errors.AsType[*refusal](err)
 	if !ok {
 		ref = internal(r, err)
 		hlog.FromRequest(r).Error().Err(err).Str("path", r.URL.Path).Int("status", ref.Status).Msg("request failed")

@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,34 @@ func TestServerRefusesAHugeHeader(t *testing.T) {
 	}
 	if r := s.get(t, "/clusters/x/denials?principal=arn:"+strings.Repeat("a", 4<<10)); r.status != http.StatusNotFound {
 		t.Errorf("a long ARN: status %d", r.status)
+	}
+}
+
+func TestABodyThatStallsIsRefused(t *testing.T) {
+	mux := api.New(api.Config{Store: &fake{}, Health: &fake{}, Explainer: explainer{}, Linter: linter{}})
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = api.NewServer(mux, zerolog.Nop())
+	srv.Config.ReadTimeout = 50 * time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	for _, path := range []string{"/explain", "/lint/aws-auth"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() }) //nolint:errcheck // the server closes it too
+		if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err := errors.Join(err, res.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		decodeProblem(t, reply{res.StatusCode, res.Header, body}, http.StatusRequestTimeout)
 	}
 }
 
