@@ -82,8 +82,9 @@ func Text(input string, o Options) Answer {
 	found, unknown := symptoms(rest, &o)
 	a.Symptoms, a.Read.Unknown = append(a.Symptoms, found...), unknown
 	m, denials, page := observe(events, &o)
-	a.Diagnoses = append(a.Diagnoses, upfront(m.Diagnoses(o.Cluster))...)
-	a.Reasons = append(a.Reasons, reasons(denials, m.Diagnoses(o.Cluster))...)
+	diagnoses := m.Diagnoses(o.Cluster)
+	a.Diagnoses = append(a.Diagnoses, upfront(diagnoses)...)
+	a.Reasons = append(a.Reasons, reasons(denials, diagnoses)...)
 	if in.caller != nil {
 		a.Identity = in.caller.compare(m, denials, page, &o)
 	}
