@@ -32,6 +32,7 @@ type authState struct {
 	known  bool // data and exists are those of at
 	data   map[string]string
 	exists bool
+	seen   bool // there was one at some time
 	source string
 	at     time.Time
 	err    error // of the last reading
@@ -58,7 +59,7 @@ func (s *authState) set(cm *configMap, source string) (news bool) {
 	first := !s.known
 	s.known, s.exists, s.data, s.source, s.at, s.err = true, cm != nil, nil, source, time.Now().UTC(), nil
 	if cm != nil {
-		s.data = cm.data
+		s.seen, s.data = true, cm.data
 	}
 	news = first || had != s.exists || !maps.Equal(was, s.data)
 	if news {

@@ -1,8 +1,10 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,12 +41,38 @@ func (r *Reader) Explain(ctx context.Context, name string, p authlog.Principal, 
 func (r *Reader) explain(ctx context.Context, a *authlog.Access, p authlog.Principal, at time.Time) *authlog.AccessVerdict {
 	q := &question{a: a, p: p, at: at}
 	q.auth = r.cluster(a.Cluster.Name).auth.snapshot(a)
-	if r.cfg.IAM {
-		// Errors are named by the next Access.
-		q.who, _ = r.iam.find(ctx, p.ARN)
-		q.roles, _ = r.iam.ssoRoles(ctx)
+	if !r.cfg.IAM {
+		return q.ask()
 	}
-	return q.ask()
+	// Errors are named by the next Access.
+	q.who, _ = r.iam.find(ctx, p.ARN)
+	q.roles, _ = r.iam.ssoRoles(ctx, time.Time{})
+	q.gone = func(arn string) bool {
+		who, _ := r.iam.find(ctx, arn)
+		return who.exists == authlog.No
+	}
+	v := q.ask()
+	// What IAM said before the denial does not explain it where it says that the
+	// principal was right, or not there.
+	if q.who.at.Before(at) && (v.Mapped == "access_entry" || q.who.exists == authlog.No) {
+		q.who, _ = r.iam.findSince(ctx, p.ARN, at)
+		v = q.ask()
+	}
+	if q.rolesDiffer() {
+		q.roles, _ = r.iam.ssoRoles(ctx, q.who.at)
+		v = q.ask()
+	}
+	return v
+}
+
+// rolesDiffer says whether the list of the roles of IAM Identity Center is at
+// odds with what IAM says of the principal: it is an older one.
+func (q *question) rolesDiffer() bool {
+	if q.who.exists == "" || permissionSet(q.p.ARN) == "" {
+		return false
+	}
+	listed := slices.ContainsFunc(q.roles, func(p person) bool { return strings.EqualFold(authlog.CanonicalARN(p.arn), q.p.ARN) })
+	return listed != (q.who.exists == authlog.Yes)
 }
 
 // question is one principal and all that is known.
@@ -52,19 +80,23 @@ type question struct {
 	a     *authlog.Access
 	auth  *authSnapshot
 	p     authlog.Principal
-	at    time.Time
+	at    time.Time // when it was denied; zero: now
 	who   person
-	roles []person // of IAM Identity Center
+	roles []person              // of IAM Identity Center
+	gone  func(arn string) bool // whether IAM has no such role or user; nil: it is not asked
 	out   *authlog.AccessVerdict
+	// open says that the principal may be named all the same, so that no more
+	// can be said.
+	open bool
 }
 
-// ask answers the question; without a time it is about now.
+// ask answers the question, the surest cause first.
 func (q *question) ask() *authlog.AccessVerdict {
-	if q.at.IsZero() {
-		q.at = time.Now()
-	}
-	q.out = &authlog.AccessVerdict{ARN: q.p.ARN, Causes: []authlog.Cause{}}
+	q.out, q.open = &authlog.AccessVerdict{ARN: q.p.ARN, Causes: []authlog.Cause{}}, false
 	q.answer()
+	slices.SortStableFunc(q.out.Causes, func(x, y authlog.Cause) int {
+		return cmp.Compare(y.Confidence.Rank(), x.Confidence.Rank())
+	})
 	return q.out
 }
 
@@ -129,22 +161,32 @@ func (q *question) entries() {
 			return
 		}
 	}
+	q.nearestEntry()
+}
+
+// nearestEntry shows the entry that is most like one of the principal. One of
+// another name may be just what it says, unless nobody has that name.
+func (q *question) nearestEntry() {
+	have := make([]string, len(q.a.Entries))
 	for i := range q.a.Entries {
-		e := &q.a.Entries[i]
-		have := authlog.CanonicalARN(e.ARN)
-		code, message, from, to := awsauth.Near(have, q.p.ARN)
-		if code == "" {
-			continue
-		}
-		if code != awsauth.CodeSSORotated {
-			code = CauseEntryOther
-		}
-		q.cause(authlog.Cause{
-			Code: code, Confidence: authlog.ConfidenceHigh, System: "access_entry",
-			Why:  "There is an access entry of nearly this principal: " + message + ".",
-			Near: near("access entry", have, q.p.ARN, from, to),
-		})
+		have[i] = authlog.CanonicalARN(q.a.Entries[i].ARN)
 	}
+	i, code, message, from, to := awsauth.Near(have, q.p.ARN)
+	if i < 0 {
+		return
+	}
+	c := authlog.Cause{
+		Code: code, Confidence: authlog.ConfidenceHigh, System: "access_entry",
+		Why:  "There is an access entry of nearly this principal: " + message + ".",
+		Near: near("access entry", have[i], q.p.ARN, from, to),
+	}
+	if code != awsauth.CodeSSORotated {
+		c.Code = CauseEntryOther
+		if !sameName(have[i], q.p.ARN) && (q.gone == nil || !q.gone(have[i])) {
+			c.Confidence = authlog.ConfidenceMedium
+		}
+	}
+	q.cause(c)
 }
 
 func near(where, have, want string, from, to awsauth.Span) *authlog.NearItem {
@@ -160,12 +202,20 @@ func (q *question) entry(e *authlog.AccessEntry) {
 		Code: CauseEntryStale, System: "access_entry",
 		Near: near("access entry", e.ARN, q.p.ARN, awsauth.Span{}, awsauth.Span{}),
 	}
+	at := q.at
+	if at.IsZero() {
+		at = time.Now()
+	}
 	switch {
-	case !e.Created.IsZero() && !q.who.created.IsZero() && e.Created.Before(q.who.created):
+	case e.Created.IsZero():
+		q.open, stale.Confidence = true, authlog.ConfidenceLow
+		stale.Why = "There is an access entry of this principal: it was made after the denial, or is of another role or user of that name. eks:DescribeAccessEntry would tell."
+		q.cause(stale)
+	case !q.who.created.IsZero() && e.Created.Before(q.who.created):
 		stale.Confidence = authlog.ConfidenceCertain
 		stale.Why = fmt.Sprintf("The access entry was made on %s, before IAM made this principal on %s: it is of another one of that name. Delete the entry and make it anew.", day(e.Created), day(q.who.created))
 		q.cause(stale)
-	case q.who.created.IsZero() && !e.Created.IsZero() && e.Created.Before(q.at.Add(-time.Minute)):
+	case q.who.created.IsZero() && e.Created.Before(at.Add(-time.Minute)):
 		stale.Confidence = authlog.ConfidenceHigh
 		stale.Why = fmt.Sprintf("There is an access entry of this principal, made on %s, and still it was denied: the role or user was made anew since. The creation date that IAM shows would settle it.", day(e.Created))
 		q.cause(stale)
@@ -182,93 +232,18 @@ func (q *question) entry(e *authlog.AccessEntry) {
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-// awsAuth looks for the principal's item, and for one that was meant for it.
-func (q *question) awsAuth() {
-	if !q.auth.known {
-		return
-	}
-	m := &q.auth.report.Mappings
-	match, ok := m.Map(q.p.ARN)
-	if q.a.Mode == authlog.ModeAPI {
-		q.ignored(ok)
-		return
-	}
-	if ok {
-		q.out.Mapped, q.out.Username = "aws_auth", match.Username
-		q.out.Causes = []authlog.Cause{} // what entries lack does not matter
-		return
-	}
-	if !q.auth.exists {
-		q.cause(authlog.Cause{
-			Code: CauseAWSAuthDeleted, Confidence: authlog.ConfidenceHigh, System: "aws_auth",
-			Why: "There is no aws-auth in kube-system, so that nobody is let in by it.",
-		})
-		return
-	}
-	if n := q.auth.report.Nearest(q.p.ARN); n != nil {
-		why := "aws-auth has an item that was meant for it: "
-		if n.Corrected == "" {
-			why = "aws-auth has an item that is nearly one for it, and may be somebody else's: "
-		}
-		q.cause(authlog.Cause{
-			Code: n.Code, Confidence: confidence(n, q.p.ARN), System: "aws_auth", Corrected: n.Corrected,
-			Why:  why + n.Message + ".",
-			Near: near(where(n.Section, n.Item, n.Line, n.Column), n.ARN, q.p.ARN, n.Have, n.Want),
-		})
-		return
-	}
-	q.lostSection(m)
-}
-
-// confidence is certain where the item, once corrected, is the principal's. A
-// good item of nearly the same name may be just that.
-func confidence(n *awsauth.Nearest, arn string) authlog.Confidence {
-	if n.Corrected == "" && !sameName(n.ARN, arn) {
-		return authlog.ConfidenceMedium
-	}
-	switch n.Code {
-	case awsauth.CodeBadARN, awsauth.CodeSSORotated, awsauth.CodeUserPath:
-		return authlog.ConfidenceHigh
-	}
-	return authlog.ConfidenceCertain
-}
-
-// ignored tells of items that a cluster of mode API does not read.
-func (q *question) ignored(matches bool) {
-	if !matches && q.auth.report.Nearest(q.p.ARN) == nil {
-		return
-	}
-	q.cause(authlog.Cause{
-		Code: awsauth.CodeIgnored, Confidence: authlog.ConfidenceCertain, System: "access_entry",
-		Why: "aws-auth has an item for it, and the cluster's authentication mode is API: aws-auth is not read. Make an access entry.",
-	})
-}
-
-// lostSection names a whole section that was dropped, where no item of it
-// could be made out.
-func (q *question) lostSection(m *awsauth.Mappings) {
-	kind, _ := kindAndName(q.p.ARN)
-	for _, e := range m.Errors {
-		if e.Kind == awsauth.ErrorItem || (e.Section == awsauth.MapUsers) != (kind == "user") {
-			continue
-		}
-		q.cause(authlog.Cause{
-			Code: awsauth.CodeNotYAML, Confidence: authlog.ConfidenceMedium, System: "aws_auth",
-			Why: printable("Mappings of " + e.Section + " are dropped: " + e.Err.Error()),
-		})
-		return
-	}
-}
-
-// rest is said where nothing else was found, or is left open.
+// rest is said where nothing was found that is surer, or is left open.
 func (q *question) rest() {
+	if q.open {
+		return
+	}
 	if rotatedTo := q.newSuffix(); rotatedTo != "" {
 		q.cause(authlog.Cause{
 			Code: awsauth.CodeSSORotated, Confidence: authlog.ConfidenceHigh, System: "iam",
 			Why: "The permission set was provisioned anew: its role is now " + rotatedTo + ". Sign in again.",
 		})
 	}
-	if len(q.out.Causes) > 0 {
+	if slices.ContainsFunc(q.out.Causes, func(c authlog.Cause) bool { return c.Confidence.Rank() >= authlog.ConfidenceHigh.Rank() }) {
 		return
 	}
 	if q.a.BootstrapAdmin == authlog.No && len(q.a.Entries) == 0 {
@@ -287,8 +262,8 @@ func (q *question) rest() {
 		})
 	case q.auth.known:
 		q.cause(authlog.Cause{
-			Code: CauseNeverMapped, Confidence: authlog.ConfidenceCertain, System: q.system(),
-			Why: "Nothing in the cluster names this principal now, neither an access entry nor aws-auth.",
+			Code: CauseNeverMapped, Confidence: q.atMost(authlog.ConfidenceCertain), System: q.system(),
+			Why: "Nothing in the cluster names this principal now, neither an access entry nor aws-auth." + q.asRead(),
 		})
 	default:
 		q.cause(authlog.Cause{
@@ -301,7 +276,7 @@ func (q *question) rest() {
 // newSuffix is the role that the permission set of a principal has now, where
 // that is another one.
 func (q *question) newSuffix() string {
-	if q.roles == nil {
+	if q.roles == nil || q.who.exists == authlog.Yes {
 		return ""
 	}
 	code, now := rotated(q.p.ARN, q.a.Cluster.Account, q.roles)

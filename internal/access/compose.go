@@ -33,7 +33,7 @@ func (r *Reader) compose(ctx context.Context, c *cluster) *authlog.Access {
 	}
 	a.Broken = append(a.Broken, entryFaults(&a)...)
 	a.Broken = append(a.Broken, r.goneRoles(ctx, &a)...)
-	r.nameIAM(&a)
+	r.nameIAM(ctx, &a)
 	slices.SortStableFunc(a.Broken, func(x, y authlog.AccessFault) int { return cmp.Compare(rank(x.Severity), rank(y.Severity)) })
 	a.Tier = r.tier(&a, s.known && s.err == nil)
 	a.Broken, a.Missing, a.Problems = some(a.Broken), some(a.Missing), some(a.Problems)
@@ -69,26 +69,39 @@ func (r *Reader) tier(a *authlog.Access, awsAuth bool) int {
 	return 3
 }
 
-// nameIAM names the calls to IAM that did not work.
-func (r *Reader) nameIAM(a *authlog.Access) {
+// nameIAM names the calls to IAM that did not work. Whom they asked for is left
+// out: all clusters of the account share them, and who may see this one may not
+// see the cluster that denied that principal.
+func (r *Reader) nameIAM(ctx context.Context, a *authlog.Access) {
+	r.iam.retry(ctx)
 	fails := r.iam.failures()
 	for _, action := range slices.Sorted(maps.Keys(fails)) {
-		if err := fails[action]; refused(err) {
-			a.Missing = append(a.Missing, missing(accessError(action, err)))
-		} else {
-			a.Problems = append(a.Problems, printable(action+": "+err.Error()))
+		err := fails[action]
+		if refused(err) {
+			why, _, _ := strings.Cut(err.Error(), " on resource:")
+			a.Missing = append(a.Missing, missing(&authlog.AccessError{Action: action, Err: errors.New(why)}))
+			continue
 		}
+		a.Problems = append(a.Problems, printable(action+": "+cmp.Or(code(err), err.Error())))
 	}
 }
 
 // authSnapshot is a copy of an authState to read from.
 type authSnapshot struct {
 	known, exists bool
+	seen          bool // there was one at some time
+	watching      bool // data is what stands there now
+	failed        bool // the last reading did
 	data          map[string]string
 	source        string
 	at            time.Time
 	err           error
 	report        *awsauth.Report // nil where nothing is known
+}
+
+// since says whether it is known how aws-auth was at that time or is later.
+func (s *authSnapshot) since(at time.Time) bool {
+	return !s.failed && (s.watching || !s.at.Before(at))
 }
 
 // about is what a report depends on beside the data.
@@ -97,7 +110,10 @@ type about struct{ mode, account, partition string }
 func (s *authState) snapshot(a *authlog.Access) *authSnapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := &authSnapshot{known: s.known, exists: s.exists, data: s.data, source: s.source, at: s.at, err: cmp.Or(s.err, s.refused)}
+	out := &authSnapshot{
+		known: s.known, exists: s.exists, seen: s.seen, watching: s.watching, failed: s.err != nil, data: s.data,
+		source: s.source, at: s.at, err: cmp.Or(s.err, s.refused),
+	}
 	if !s.known {
 		return out
 	}
@@ -146,7 +162,8 @@ func (s *authSnapshot) show(a *authlog.Access) *authlog.AWSAuth {
 // faults are what the linter finds, notes left out.
 func (s *authSnapshot) faults(a *authlog.Access) []authlog.AccessFault {
 	if !s.exists {
-		if a.Mode == authlog.ModeAPI || a.Mode == "" {
+		// A cluster of access entries needs none.
+		if a.Mode != authlog.ModeConfigMap && (a.Mode != authlog.ModeBoth || !s.seen) {
 			return nil
 		}
 		f := authlog.AccessFault{
@@ -203,7 +220,16 @@ func (r *Reader) goneRoles(ctx context.Context, a *authlog.Access) []authlog.Acc
 	if !r.cfg.IAM {
 		return nil
 	}
-	roles, err := r.iam.ssoRoles(ctx)
+	var made time.Time // what names them, at the latest
+	for _, e := range a.Entries {
+		if permissionSet(e.ARN) != "" && e.Created.After(made) {
+			made = e.Created
+		}
+	}
+	if a.AWSAuth != nil && a.AWSAuth.Read.After(made) && slices.ContainsFunc(a.AWSAuth.Roles, func(it authlog.AWSAuthItem) bool { return permissionSet(it.ARN) != "" }) {
+		made = a.AWSAuth.Read
+	}
+	roles, err := r.iam.ssoRoles(ctx, made)
 	if err != nil {
 		return nil // named by nameIAM
 	}
@@ -241,12 +267,14 @@ func rotated(arn, account string, roles []person) (code, now string) {
 	if set == "" || accountOf(arn) != account {
 		return "", ""
 	}
+	var made time.Time
 	for _, p := range roles {
-		if strings.EqualFold(authlog.CanonicalARN(p.arn), arn) {
+		role := authlog.CanonicalARN(p.arn)
+		switch {
+		case strings.EqualFold(role, arn):
 			return "", ""
-		}
-		if permissionSet(authlog.CanonicalARN(p.arn)) == set {
-			now = authlog.CanonicalARN(p.arn)
+		case permissionSet(role) == set && !p.created.Before(made):
+			now, made = role, p.created
 		}
 	}
 	return awsauth.CodeSSORotated, now

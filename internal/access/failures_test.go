@@ -156,7 +156,7 @@ func failures() map[string]failure {
 			who: role("Dev"), mapped: "access_entry",
 		},
 		"F14 creator that is no administrator": {
-			mode: "API", noBootstrap: true, who: role("boss"), causes: []string{"creator_without_access low", "entry_missing certain"},
+			mode: "API", noBootstrap: true, who: role("boss"), causes: []string{"entry_missing certain", "creator_without_access low"},
 		},
 		"F15 service-linked role": {
 			awsAuth: none, who: authlog.Principal{ARN: iamARN + "role/AWSServiceRoleForBatch", Kind: authlog.PrincipalServiceLinked},

@@ -2,11 +2,10 @@ package access
 
 import (
 	"errors"
-	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
@@ -38,10 +37,11 @@ func absent(err error) bool {
 }
 
 // wrongMode says whether EKS refused because the cluster has no access
-// entries, in the authentication mode CONFIG_MAP.
+// entries, in the authentication mode CONFIG_MAP. The code alone is of whatever
+// the state of a cluster does not allow.
 func wrongMode(err error) bool {
-	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return code(err) == "InvalidRequestException" && ok && resp.HTTPStatusCode() == http.StatusBadRequest
+	api, ok := errors.AsType[smithy.APIError](err)
+	return ok && api.ErrorCode() == "InvalidRequestException" && strings.Contains(api.ErrorMessage(), "authentication mode")
 }
 
 var onResource = regexp.MustCompile(`on resource: (\S+)`)

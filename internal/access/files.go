@@ -38,7 +38,7 @@ func ReadFiles(c authlog.Cluster, mode authlog.AuthMode, awsAuth, entries []byte
 		if report.Refused {
 			return nil, errors.New("aws-auth: " + report.Findings[0].Message)
 		}
-		f.auth = &authSnapshot{known: true, exists: true, data: awsauth.Data(awsAuth), report: report}
+		f.auth = &authSnapshot{known: true, exists: true, at: f.access.Read, data: awsauth.Data(awsAuth), report: report}
 	}
 	return f, nil
 }

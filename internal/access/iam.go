@@ -31,6 +31,7 @@ type people struct {
 type failure struct {
 	err   error
 	until time.Time
+	arn   string // of whom it asked; empty for the list
 }
 
 // failurePause is how long a call that failed for another reason than a
@@ -52,6 +53,11 @@ func newPeople(client *iam.Client, limit *rate.Limiter, cfg Config) *people {
 // find looks up a canonical ARN of the reader's own account; of others it
 // knows nothing.
 func (p *people) find(ctx context.Context, arn string) (person, error) {
+	return p.findSince(ctx, arn, time.Time{})
+}
+
+// findSince is find with an answer that is not older than since.
+func (p *people) findSince(ctx context.Context, arn string, since time.Time) (person, error) {
 	kind, name := kindAndName(arn)
 	action := map[string]string{"role": actionGetRole, "user": actionGetUser}[kind]
 	if accountOf(arn) != p.account || name == "" || action == "" {
@@ -59,17 +65,18 @@ func (p *people) find(ctx context.Context, arn string) (person, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if who, ok := p.known[arn]; ok && time.Since(who.at) < p.ttl {
+	if who, ok := p.known[arn]; ok && time.Since(who.at) < p.ttl && !who.at.Before(since) {
 		return who, nil
 	}
 	if err := p.paused(action); err != nil {
 		return person{}, err
 	}
+	began := time.Now()
 	who, err := p.ask(ctx, kind, name)
-	if p.note(ctx, action, err); err != nil {
+	if p.note(ctx, action, arn, err); err != nil {
 		return person{}, err
 	}
-	who.at = time.Now()
+	who.at = began
 	// A role or user of the same name that has another path is another one.
 	if who.exists == authlog.Yes && !strings.EqualFold(authlog.CanonicalARN(who.arn), arn) {
 		who = person{exists: authlog.No, at: who.at}
@@ -79,14 +86,30 @@ func (p *people) find(ctx context.Context, arn string) (person, error) {
 }
 
 // note keeps how the last call of an action went. p.mu is held.
-func (p *people) note(ctx context.Context, action string, err error) {
+func (p *people) note(ctx context.Context, action, arn string, err error) {
 	switch {
 	case err == nil:
 		delete(p.fails, action)
 	case refused(err):
-		p.fails[action] = failure{err, time.Now().Add(p.ttl)}
+		p.fails[action] = failure{err, time.Now().Add(p.ttl), arn}
 	case ctx.Err() == nil:
-		p.fails[action] = failure{err, time.Now().Add(failurePause)}
+		p.fails[action] = failure{err, time.Now().Add(min(failurePause, p.ttl)), arn}
+	}
+}
+
+// retry asks again for whom a call failed some time ago, or the failure would
+// be told of for as long as nobody else is asked for.
+func (p *people) retry(ctx context.Context) {
+	p.mu.Lock()
+	var again []string
+	for _, f := range p.fails {
+		if f.arn != "" && !time.Now().Before(f.until) {
+			again = append(again, f.arn)
+		}
+	}
+	p.mu.Unlock()
+	for _, arn := range again {
+		_, _ = p.find(ctx, arn) // noted
 	}
 }
 
@@ -145,27 +168,29 @@ func (p *people) answered() bool {
 
 const ssoPath = "/aws-reserved/sso.amazonaws.com/"
 
-// ssoRoles lists the roles of IAM Identity Center in the account.
-func (p *people) ssoRoles(ctx context.Context) ([]person, error) {
+// ssoRoles lists the roles of IAM Identity Center in the account, as they were
+// at since or are later.
+func (p *people) ssoRoles(ctx context.Context, since time.Time) ([]person, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ssoAt.IsZero() && time.Since(p.ssoAt) < p.ttl {
+	if !p.ssoAt.IsZero() && time.Since(p.ssoAt) < p.ttl && !p.ssoAt.Before(since) {
 		return p.sso, nil
 	}
 	if err := p.paused(actionListRoles); err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	var roles []person
 	pages := iam.NewListRolesPaginator(p.client, &iam.ListRolesInput{PathPrefix: aws.String(ssoPath)})
 	for pages.HasMorePages() {
 		page, err := call(ctx, p.limit, func(ctx context.Context) (*iam.ListRolesOutput, error) { return pages.NextPage(ctx) })
-		if p.note(ctx, actionListRoles, err); err != nil {
+		if p.note(ctx, actionListRoles, "", err); err != nil {
 			return nil, err
 		}
 		for _, role := range page.Roles {
 			roles = append(roles, person{exists: authlog.Yes, arn: aws.ToString(role.Arn), created: utc(role.CreateDate)})
 		}
 	}
-	p.sso, p.ssoAt = roles, time.Now()
+	p.sso, p.ssoAt = roles, began
 	return roles, nil
 }

@@ -147,7 +147,7 @@ func TestKeeperReadsAtOnceForANewDeniedPrincipal(t *testing.T) {
 	ask("Dev")
 	comes(t, "its cause is known", func() bool {
 		v := k.Facts(prodCluster).Principals[iamARN+"role/Dev"]
-		return len(v.Causes) == 2 && v.Causes[1].Code == "aws_auth_role_path" // IAM has no such role
+		return len(v.Causes) == 2 && v.Causes[0].Code == "aws_auth_role_path" // and IAM has no such role
 	})
 	if n := s.world.Calls("ListAccessEntries"); n != before+1 {
 		t.Errorf("%d readings for the first one, want one", n-before)

@@ -100,6 +100,21 @@ const (
 	ConfidenceLow     Confidence = "low"
 )
 
+// Rank orders degrees of confidence; a higher one is surer, and 0 is none.
+func (c Confidence) Rank() int {
+	switch c {
+	case ConfidenceCertain:
+		return 4
+	case ConfidenceHigh:
+		return 3
+	case ConfidenceMedium:
+		return 2
+	case ConfidenceLow:
+		return 1
+	}
+	return 0
+}
+
 // DiagnosisState says whether it still holds.
 type DiagnosisState string
 

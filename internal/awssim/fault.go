@@ -63,6 +63,7 @@ const (
 	InternalFailure            // 500
 	AccessDenied               // the caller lacks the permission for this call
 	ExpiredToken               // the caller's session is over
+	InvalidState               // InvalidRequestException: the state of the cluster does not allow the call
 	DropBefore                 // the connection closes before the call is carried out
 	DropAfter                  // the call is carried out, then the connection closes without an answer
 )
@@ -151,6 +152,8 @@ func (f Failure) refusal(c *call) *apiError {
 		return c.denied()
 	case ExpiredToken:
 		return c.protocol.authError(expiredToken, textExpired)
+	case InvalidState:
+		return &apiError{status: http.StatusBadRequest, code: "InvalidRequestException", message: "The request is invalid given the state of the cluster."}
 	case NoFailure, DropBefore, DropAfter:
 	}
 	return nil

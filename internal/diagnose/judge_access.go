@@ -64,7 +64,7 @@ func (v *verdict) surest() *authlog.Cause {
 	var best *authlog.Cause
 	for i := range v.causes() {
 		c := &v.known.Causes[i]
-		if best == nil || rankOf(c.Confidence) > rankOf(best.Confidence) {
+		if best == nil || c.Confidence.Rank() > best.Confidence.Rank() {
 			best = c
 		}
 	}
@@ -79,15 +79,11 @@ func (v *verdict) causes() []authlog.Cause {
 	return v.known.Causes
 }
 
-func rankOf(c authlog.Confidence) int {
-	return slices.Index([]authlog.Confidence{"", authlog.ConfidenceLow, authlog.ConfidenceMedium, authlog.ConfidenceHigh, authlog.ConfidenceCertain}, c)
-}
-
 // staleEntry judges a principal whose access entry is of an earlier one of its
 // name, where the log did not see that one.
 func (b *bench) staleEntry(v *verdict, p *principal) bool {
 	c := v.cause(causeStaleEntry)
-	if c == nil {
+	if c == nil || c.Confidence == authlog.ConfidenceLow {
 		return false
 	}
 	ids := v.affected[0].userIDs
@@ -137,7 +133,7 @@ func (v *verdict) settleBy() {
 	default:
 		return
 	}
-	if c := v.surest(); c != nil && rankOf(c.Confidence) > rankOf(v.confidence) {
+	if c := v.surest(); c != nil && c.Confidence.Rank() > v.confidence.Rank() {
 		v.confidence = c.Confidence
 	}
 }

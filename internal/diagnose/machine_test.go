@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -111,6 +112,43 @@ func TestGoneFactsAreToldAsMended(t *testing.T) {
 	change.Commit()
 	if len(change.Diagnoses) != 1 || change.Diagnoses[0].Code != "logging_disabled" || change.Diagnoses[0].State != authlog.DiagnosisResolved {
 		t.Fatalf("told %+v", change.Diagnoses)
+	}
+}
+
+// Where EKS does not answer nobody knows whether the log is on.
+func TestUnknownFactsAreNotToldAsMended(t *testing.T) {
+	in := byName(t, "logging_disabled")
+	m, _ := replay(in, inOrder(in, find(in.lines)))
+	m.Know(in.cluster, authlog.ClusterFacts{})
+	change := m.Observe(diagnose.Page{Clusters: []authlog.Cluster{in.cluster}, Through: in.through})
+	change.Commit()
+	for _, d := range change.Diagnoses {
+		if d.Code == "logging_disabled" && (d.Resolution == nil || d.Resolution.By != authlog.ResolvedByWithdrawn) {
+			t.Errorf("told %+v", d.Resolution)
+		}
+	}
+}
+
+// An entry of which EKS does not say when it was made may be younger than the
+// denial.
+func TestAnEntryOfUnknownAgeIsNotTakenForStale(t *testing.T) {
+	in := byName(t, "role_recreated_entry")
+	m, _ := replay(in, inOrder(in, find(in.lines)))
+	facts := in.facts
+	facts.Principals = maps.Clone(facts.Principals)
+	for arn, v := range facts.Principals {
+		v.Causes = slices.Clone(v.Causes)
+		for i := range v.Causes {
+			v.Causes[i].Confidence = authlog.ConfidenceLow
+		}
+		facts.Principals[arn] = v
+	}
+	m.Know(in.cluster, facts)
+	m.Observe(diagnose.Page{Clusters: []authlog.Cluster{in.cluster}, Through: in.through}).Commit()
+	for _, d := range m.Diagnoses(in.cluster) {
+		if d.Code == "role_recreated" && d.State == authlog.DiagnosisOpen {
+			t.Errorf("told %s: %s", d.Code, d.Summary)
+		}
 	}
 }
 

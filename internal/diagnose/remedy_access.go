@@ -49,7 +49,7 @@ func (a *adviser) tryAgain() authlog.Remedy {
 	return authlog.Remedy{
 		Key: "try_again", Title: "Try again: it is mapped now", Who: whoUser,
 		Steps: []authlog.Step{{
-			Do: "The configuration was changed after the last denial.", Command: line("kubectl", "get", "svc"),
+			Do: "The configuration lets it in, as it was last read.", Command: line("kubectl", "get", "svc"),
 			Expect: "the service kubernetes, or Forbidden: then the identity is let in and only its permissions are too few",
 		}},
 		Check: []authlog.Step{{Do: "The log then shows `access granted` for the principal, which resolves this."}},
@@ -62,13 +62,13 @@ func (a *adviser) tryAgain() authlog.Remedy {
 func (a *adviser) correctItem(c *authlog.Cause) authlog.Remedy {
 	edit := authlog.Step{
 		Do:      "Write the item so, and leave the others as they are.",
-		Command: line("kubectl", "-n", "kube-system", "edit", "configmap", "aws-auth"), Text: c.Corrected,
+		Command: line("kubectl", "-n", "kube-system", "edit", "configmap", "aws-auth"), Text: strings.ReplaceAll(c.Corrected, masters, viewers),
 	}
 	if c.Near != nil {
 		edit.Do = "In " + Plain(c.Near.Where) + " stands " + quoted(c.Near.Have) + ". Write the item so, and leave the others as they are."
 	}
-	return authlog.Remedy{
-		Key: "correct_aws_auth_item", Title: "Correct the item of aws-auth that was meant for it", Who: whoCluster, Warning: a.caution(""),
+	r := authlog.Remedy{
+		Key: "correct_aws_auth_item", Title: "Correct the item of aws-auth that was meant for it", Who: whoCluster, Warning: a.caution(mastersIn(c.Corrected)),
 		Steps: []authlog.Step{a.beAdmin("Be somebody who may change aws-auth"), backup(), edit},
 		Check: append([]authlog.Step{{
 			Do:      "Check what you wrote before the others try.",
@@ -80,6 +80,21 @@ func (a *adviser) correctItem(c *authlog.Cause) authlog.Remedy {
 			Command: line("kubectl", "apply", "-f", variable("COPY")),
 		}},
 	}
+	if a.t.mode == "" {
+		r.When = whenConfigMap
+	}
+	return r
+}
+
+const masters = "system:masters"
+
+// mastersIn warns of an item that gives everything away.
+func mastersIn(item string) string {
+	if !strings.Contains(item, masters) {
+		return ""
+	}
+	return "The item was written with the group " + masters + ": who comes in by it may do anything and cannot be limited. " +
+		"Here stands " + viewers + " instead; bind that group to the rights that the principal needs."
 }
 
 func quoted(s string) string { return "“" + Plain(s) + "”" }

@@ -261,7 +261,7 @@ func (c *cluster) gone(cfg *Config, id string, was stamp) authlog.Diagnosis {
 	switch {
 	case was.code == "log_gap":
 		r.By, r.Why = authlog.ResolvedByFix, "lines come again"
-	case was.code == "logging_disabled":
+	case was.code == "logging_disabled" && c.facts.Logging != "":
 		r.By, r.Why = authlog.ResolvedByFix, "the authenticator log is on"
 	case c.clock-was.last/1000 >= seconds(cfg.Quiet) && !isAuthCode(was.code):
 		r.By, r.Why = authlog.ResolvedByQuiet, "no line of it since "+formatTime(was.last/1000)

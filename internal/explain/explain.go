@@ -200,9 +200,6 @@ func upfront(all []authlog.Diagnosis) []authlog.Diagnosis {
 			list = append(list, d)
 		}
 	}
-	rank := map[authlog.Confidence]int{
-		authlog.ConfidenceCertain: 3, authlog.ConfidenceHigh: 2, authlog.ConfidenceMedium: 1,
-	}
 	open := func(d *authlog.Diagnosis) int {
 		if d.State == authlog.DiagnosisOpen {
 			return 1
@@ -220,7 +217,7 @@ func upfront(all []authlog.Diagnosis) []authlog.Diagnosis {
 			cmp.Compare(open(&y), open(&x)),
 			cmp.Compare(y.Severity.Rank(), x.Severity.Rank()),
 			cmp.Compare(lockout(&y), lockout(&x)),
-			cmp.Compare(rank[y.Confidence], rank[x.Confidence]),
+			cmp.Compare(y.Confidence.Rank(), x.Confidence.Rank()),
 		)
 	})
 	return list

@@ -57,16 +57,19 @@ func (r *Report) Nearest(arn string) *Nearest {
 	return r.linter.nearest(r.index(), arn)
 }
 
-// Near says in what way an ARN that is written somewhere is nearly the
-// principal that was denied: code and message as in Nearest, and where the two
-// differ. The code is "" where they have nothing to do with one another.
-func Near(have, want string) (code, message string, haveSpan, wantSpan Span) {
-	x := indexOf([]entry{{arn: placed{s: have}}})
-	_, code, message = x.nearest(want)
-	if code != "" {
-		haveSpan, wantSpan = differ(have, want)
+// Near finds among ARNs that are written somewhere the one that is most like the
+// principal that was denied, and says in what way: its place, code and message
+// as in Nearest, and where the two differ. The place is -1 where they have
+// nothing to do with it.
+func Near(have []string, want string) (i int, code, message string, haveSpan, wantSpan Span) {
+	entries := make([]entry, len(have))
+	for i, arn := range have {
+		entries[i].arn.s = arn
 	}
-	return code, message, haveSpan, wantSpan
+	if i, code, message = indexOf(entries).nearest(want); i >= 0 {
+		haveSpan, wantSpan = differ(have[i], want)
+	}
+	return i, code, message, haveSpan, wantSpan
 }
 
 // index finds the items that are nearly a principal without asking each one.
@@ -139,12 +142,17 @@ func (x *index) nearest(arn string) (i int, code, message string) {
 	for _, i := range x.sets[setKey(want)] {
 		return i, CodeSSORotated, "the permission set is the same, its role was made anew: the suffix is another"
 	}
+	best := -1
+	most := 2
 	for i, have := range x.lower {
-		if have != want && distance(have, want, 2) <= 2 {
-			return i, CodeBadARN, "the ARN is spelt otherwise"
+		if d := distance(have, want, most); have != want && d <= most {
+			best, most = i, d-1
 		}
 	}
-	return -1, "", ""
+	if best < 0 {
+		return -1, "", ""
+	}
+	return best, CodeBadARN, "the ARN is spelt otherwise"
 }
 
 // its reports whether the item cannot be but the principal's: nobody gets in by
