@@ -183,7 +183,7 @@ func (f *follower) look(ctx context.Context, c authlog.Cluster) {
 	switch {
 	case err != nil:
 		known.access, known.facts = nil, authlog.ClusterFacts{Status: StatusDeleted, Trusted: trusted}
-		known.looked, known.gone = time.Now(), true
+		known.looked, known.gone, known.listed = time.Now(), true, false
 		f.k.meter.Gone(c.Name, c.Account, c.Region)
 	case pending && known.access != nil: // by another configuration, aws-auth too
 		known.due = earlier(known.due, due)

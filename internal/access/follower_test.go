@@ -161,10 +161,15 @@ func TestAClusterThatIsListedAgainIsReadAgain(t *testing.T) {
 func TestAClusterThatNobodyAsksAboutIsForgotten(t *testing.T) {
 	s := newScene(t, roles(nodeItem))
 	k, _, _ := keeping(t, s, func(c *access.Config) { c.TTL = 100 * time.Millisecond })
+	comes(t, "one is listed", func() bool { return k.Access(prodCluster) != nil })
+	s.world.Inject(awssim.Fault{Operation: "ListClusters", Fail: awssim.AccessDenied})
+	s.region.DeleteCluster("prod")
 	old := named("old")
 	k.Ask(old, nil)
-	comes(t, "it is gone", func() bool { return k.Facts(old).Status == access.StatusDeleted })
-	comes(t, "nothing is kept of it", func() bool { return k.Facts(old).Status == "" })
+	for _, c := range []authlog.Cluster{old, prodCluster} {
+		comes(t, "it is gone", func() bool { return k.Facts(c).Status != "ACTIVE" })
+		comes(t, "nothing is kept of it", func() bool { return k.Facts(c).Status == "" && len(clusterNames(k)) == 0 })
+	}
 }
 
 // A look for an edit of aws-auth does not put off what EKS is asked.
