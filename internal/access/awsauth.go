@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
-	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 // authState is what is known of a cluster's aws-auth.
@@ -21,6 +19,8 @@ type authState struct {
 	kube     *kube
 	endpoint string // that kube was made for
 	ca       []byte
+	answered bool               // by the last reading with kube
+	settled  bool               // there was a first reading, or it failed
 	watching bool               // a watch keeps data current
 	followed bool               // somebody keeps it current, or is about to
 	cancel   context.CancelFunc // of who does
@@ -58,6 +58,7 @@ func (s *authState) set(cm *configMap, source string) (news bool) {
 	had, was := s.exists, s.data
 	first := !s.known
 	s.known, s.exists, s.data, s.source, s.at, s.err = true, cm != nil, nil, source, time.Now().UTC(), nil
+	s.answered, s.settled = true, true
 	if cm != nil {
 		s.seen, s.data = true, cm.data
 	}
@@ -68,11 +69,14 @@ func (s *authState) set(cm *configMap, source string) (news bool) {
 	return news
 }
 
-// fail keeps the error; what was known before stays known with its time.
-func (s *authState) fail(err error) {
+// fail keeps the error; what was known before stays known with its time. It
+// tells whether that is news.
+func (s *authState) fail(err error) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err = err
+	news = !s.settled
+	s.err, s.answered, s.settled = err, false, true
+	return news
 }
 
 // connect makes the client of a cluster's API server, or a new one where the
@@ -98,7 +102,7 @@ func (r *Reader) connect(c *cluster, endpoint string, ca []byte) {
 		s.err = err // who follows goes on with the client that was
 	}
 	if k != nil {
-		s.kube, s.endpoint, s.ca = k, endpoint, ca
+		s.kube, s.endpoint, s.ca, s.answered = k, endpoint, ca, false
 	}
 	select {
 	case r.wake <- struct{}{}:
@@ -106,7 +110,9 @@ func (r *Reader) connect(c *cluster, endpoint string, ca []byte) {
 	}
 }
 
-// readAWSAuth reads aws-auth once, unless a watch keeps it current.
+// readAWSAuth reads aws-auth once, unless a watch keeps it current. While Run
+// does, an API server that did not answer is left to it: the clusters behind
+// this one would wait too.
 func (r *Reader) readAWSAuth(ctx context.Context, c *cluster) {
 	s := &c.auth
 	if file := r.cfg.AWSAuthFiles[c.name]; file != "" {
@@ -114,170 +120,57 @@ func (r *Reader) readAWSAuth(ctx context.Context, c *cluster) {
 		return
 	}
 	s.mu.Lock()
-	k, current := s.kube, s.watching && s.known && s.err == nil
+	k, current, answered := s.kube, s.watching && s.known && s.err == nil, s.answered
 	s.mu.Unlock()
-	if k == nil || current {
+	if k == nil || current || !answered && r.running.Load() {
 		return
 	}
-	_, _ = r.get(ctx, c, k) // its error is kept
+	_ = r.get(ctx, c, k) // its error is kept
 }
 
-// get reads aws-auth from the API server and gives its resource version.
-func (r *Reader) get(ctx context.Context, c *cluster, k *kube) (version string, err error) {
+// pending says whether the first reading of a cluster's aws-auth is under way.
+func (r *Reader) pending(name string) bool {
+	s := &r.cluster(name).auth
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return r.running.Load() && s.kube != nil && !s.settled
+}
+
+// get reads aws-auth from the API server.
+func (r *Reader) get(ctx context.Context, c *cluster, k *kube) error {
 	cm, err := k.get(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			c.auth.fail(err)
-		}
-		return "", err
+	if err == nil {
+		r.took(c, cm, k.source)
+	} else if ctx.Err() == nil {
+		r.lost(c, err)
 	}
-	r.took(c, cm, k.source)
-	if cm == nil {
-		return "", nil
-	}
-	return cm.version, nil
+	return err
 }
 
 func (r *Reader) took(c *cluster, cm *configMap, source string) {
 	if c.auth.set(cm, source) {
 		r.log.Debug().Str("cluster", c.name).Bool("exists", cm != nil).Msg("aws-auth read")
-		if r.cfg.OnChange != nil {
-			r.cfg.OnChange(c.name)
-		}
+		r.changed(c)
+	}
+}
+
+func (r *Reader) lost(c *cluster, err error) {
+	if c.auth.fail(err) {
+		r.changed(c)
+	}
+}
+
+func (r *Reader) changed(c *cluster) {
+	if r.cfg.OnChange != nil {
+		r.cfg.OnChange(c.name)
 	}
 }
 
 func (r *Reader) readFile(c *cluster, file string) {
 	src, err := os.ReadFile(file)
 	if err != nil {
-		c.auth.fail(fmt.Errorf("read aws-auth: %w", err))
+		r.lost(c, fmt.Errorf("read aws-auth: %w", err))
 		return
 	}
-	cm := &configMap{data: awsauth.Data(src)}
-	r.took(c, cm, file)
-}
-
-// Run keeps the aws-auth of every cluster that Access was asked for current
-// with a watch, until ctx is done. Without it aws-auth is read whenever EKS is.
-func (r *Reader) Run(ctx context.Context) error {
-	var watchers sync.WaitGroup
-	defer watchers.Wait()
-	for {
-		for _, c := range r.unfollowed() {
-			watchers.Go(func() {
-				ctx, cancel := context.WithCancel(ctx)
-				defer cancel()
-				if c.auth.begin(cancel) {
-					r.follow(ctx, c)
-				}
-			})
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.wake:
-		}
-	}
-}
-
-// unfollowed gives the clusters whose aws-auth can be read and that nobody
-// follows yet, and marks them.
-func (r *Reader) unfollowed() []*cluster {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []*cluster
-	for _, c := range r.clusters {
-		c.auth.mu.Lock()
-		if (c.auth.kube != nil || r.cfg.AWSAuthFiles[c.name] != "") && !c.auth.followed {
-			c.auth.followed = true
-			out = append(out, c)
-		}
-		c.auth.mu.Unlock()
-	}
-	return out
-}
-
-// begin keeps what ends the following; false where the cluster is gone already.
-func (s *authState) begin(cancel context.CancelFunc) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cancel = cancel
-	return !s.ended
-}
-
-// The pauses before a watch is opened anew: short, so that an edit is seen
-// within 10 s, and long where it is a matter of permission.
-const (
-	pauseFirst   = 500 * time.Millisecond
-	pauseMost    = 5 * time.Second
-	pauseRefused = time.Minute
-	filePoll     = 2 * time.Second // between two looks at a file
-)
-
-// follow reads and watches the aws-auth of one cluster until ctx is done or
-// the cluster is gone.
-func (r *Reader) follow(ctx context.Context, c *cluster) {
-	pause := pauseFirst
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := r.followOnce(ctx, c)
-		if ctx.Err() != nil {
-			return
-		}
-		switch _, refused := errors.AsType[*authlog.AccessError](err); {
-		case refused:
-			pause = pauseRefused
-		case err == nil || errors.Is(err, errExpired) || time.Since(began) > pauseMost:
-			pause = pauseFirst
-		default:
-			pause = min(2*pause, pauseMost)
-		}
-		if err != nil {
-			r.log.Debug().Err(err).Str("cluster", c.name).Dur("pause", pause).Msg("watch of aws-auth ended")
-		}
-		wait(ctx, pause)
-	}
-}
-
-// followOnce reads aws-auth and watches it from there.
-func (r *Reader) followOnce(ctx context.Context, c *cluster) error {
-	if file := r.cfg.AWSAuthFiles[c.name]; file != "" {
-		wait(ctx, filePoll)
-		r.readFile(c, file)
-		return nil
-	}
-	c.auth.mu.Lock()
-	k := c.auth.kube
-	c.auth.mu.Unlock()
-	version, err := r.get(ctx, c, k)
-	if err != nil {
-		return err
-	}
-	err = k.watch(ctx, version, func() { c.auth.watch(true, nil) }, func(cm *configMap) { r.took(c, cm, k.source) })
-	refused, ok := errors.AsType[*authlog.AccessError](err)
-	if ok {
-		c.auth.watch(false, refused)
-		return err
-	}
-	c.auth.watch(false, nil)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errExpired) {
-		c.auth.fail(err)
-	}
-	return err
-}
-
-// watch keeps whether a watch is open, and that it may not be.
-func (s *authState) watch(open bool, refused error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.watching, s.refused = open, refused
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	r.took(c, &configMap{awsauth.Data(src)}, file)
 }

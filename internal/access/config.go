@@ -6,15 +6,19 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 // Config says how to read the clusters of one account and region. Zero fields
 // take the defaults named beside them.
 type Config struct {
-	AWS     aws.Config    // region and credentials
-	Account string        // of the credentials, 12 digits
-	TTL     time.Duration // how long an answer of EKS is used; 10 minutes
-	Rate    float64       // calls a second to EKS and IAM together; 5
+	AWS     aws.Config // region and credentials
+	Account string     // of the credentials, 12 digits
+	// TTL is how long an answer is used; 10 minutes. Details of access entries
+	// rarely change and take two calls each: most are used for six of them.
+	TTL  time.Duration
+	Rate float64 // calls a second to EKS and IAM together; 5
 	// Kubernetes lets aws-auth be read from the clusters' API servers, with a
 	// token made from the AWS credentials.
 	Kubernetes bool
@@ -30,7 +34,7 @@ type Config struct {
 	// the cluster's name.
 	AWSAuthFiles map[string]string
 	// OnChange is called when a cluster's aws-auth was read and is another than
-	// before. It must not block.
+	// before, or could not be read the first time. It must not block.
 	OnChange func(cluster string)
 	// OnCall is told of each call to EKS and IAM when it has ended: the name of
 	// the operation, like DescribeCluster, and the error or nil. What the SDK
@@ -47,9 +51,20 @@ func (c Config) onCall() func(operation string, err error) {
 
 func (c Config) ttl() time.Duration { return cmp.Or(c.TTL, 10*time.Minute) }
 
-// detailTTL is how long the details of an access entry are used: they take two
-// calls an entry and rarely change.
-func (c Config) detailTTL() time.Duration { return 6 * c.ttl() }
+// long is how long holds what rarely changes.
+func (c Config) long() time.Duration { return 6 * c.ttl() }
+
+// soon is when to try again what failed.
+func (c Config) soon() time.Duration { return min(failurePause, c.ttl()) }
+
+// detailTTL is how long the details of an access entry are used. One that is at
+// fault is being mended, perhaps.
+func (c Config) detailTTL(e *authlog.AccessEntry) time.Duration {
+	if len(entryFaults(&authlog.Access{Entries: []authlog.AccessEntry{*e}})) > 0 {
+		return c.ttl()
+	}
+	return c.long()
+}
 
 func (c Config) rate() float64 { return cmp.Or(c.Rate, 5) }
 

@@ -17,40 +17,46 @@ import (
 
 // reading is one reading of a cluster under way.
 type reading struct {
-	r   *Reader
-	c   *cluster
-	out *authlog.Access
-	ca  []byte // PEM, of the API server
+	r      *Reader
+	c      *cluster
+	out    *authlog.Access
+	failed bool             // a call failed that was not refused
+	broken map[string]error // calls on entries that are not to be tried again, by action
 }
 
-// read asks EKS, Kubernetes and IAM. c.mu is held.
-func (r *Reader) read(ctx context.Context, c *cluster) (*authlog.Access, error) {
-	rd := &reading{r: r, c: c, out: &authlog.Access{
+// read asks EKS, Kubernetes and IAM. What a call that failed would tell is that
+// of the last reading, and the next one comes sooner; what may not be read is
+// not known. c.mu is held.
+func (r *Reader) read(ctx context.Context, c *cluster) error {
+	rd := &reading{r: r, c: c, broken: map[string]error{}, out: &authlog.Access{
 		Cluster: authlog.Cluster{Name: c.name, Account: r.cfg.Account, Region: r.cfg.AWS.Region},
 		Read:    time.Now().UTC(),
 	}}
 	if err := rd.describe(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	rd.entries(ctx)
 	rd.creator(ctx)
-	r.connect(c, rd.out.Endpoint, rd.ca)
+	r.connect(c, rd.out.Endpoint, c.ca)
 	r.readAWSAuth(ctx, c)
-	return rd.out, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.read, c.due = rd.out, rd.out.Read.Add(r.cfg.ttl())
+	if rd.failed {
+		c.due = rd.out.Read.Add(r.cfg.soon())
+	}
+	return nil
 }
 
-// failed notes a call that did not work, and tells whether there was one.
-func (rd *reading) failed(action string, err error) bool {
-	switch {
-	case err == nil:
-		return false
-	case refused(err):
-		e := accessError(action, err)
-		rd.out.Missing = append(rd.out.Missing, missing(e))
-	default:
-		rd.out.Problems = append(rd.out.Problems, printable(action+": "+err.Error()))
+// note names a call that did not work.
+func (rd *reading) note(action string, err error) {
+	if refused(err) {
+		rd.out.Missing = append(rd.out.Missing, missing(accessError(action, err)))
+		return
 	}
-	return true
+	rd.failed = true
+	rd.out.Problems = append(rd.out.Problems, printable(action+": "+err.Error()))
 }
 
 func missing(e *authlog.AccessError) authlog.MissingPermission {
@@ -63,13 +69,25 @@ func (rd *reading) describe(ctx context.Context) error {
 	out, err := call(ctx, rd.r.limit, func(ctx context.Context) (*eks.DescribeClusterOutput, error) {
 		return rd.r.eks.DescribeCluster(ctx, in)
 	})
-	if err != nil && absent(err) {
+	switch {
+	case err == nil && out.Cluster != nil:
+		rd.described(out.Cluster)
+	case err == nil:
+	case absent(err):
 		return fmt.Errorf("describe cluster %s: %w", rd.c.name, authlog.ErrNotFound)
+	default:
+		rd.note(actionDescribeCluster, err)
+		if was := rd.c.read; was != nil && !refused(err) {
+			a := rd.out
+			a.Status, a.Version, a.PlatformVersion, a.Created = was.Status, was.Version, was.PlatformVersion, was.Created
+			a.Endpoint, a.RoleARN, a.Mode, a.Logging, a.BootstrapAdmin = was.Endpoint, was.RoleARN, was.Mode, was.Logging, was.BootstrapAdmin
+		}
 	}
-	if rd.failed(actionDescribeCluster, err) || out.Cluster == nil {
-		return nil
-	}
-	cl, a := out.Cluster, rd.out
+	return nil
+}
+
+func (rd *reading) described(cl *types.Cluster) {
+	a := rd.out
 	a.Status, a.Version, a.PlatformVersion = string(cl.Status), aws.ToString(cl.Version), aws.ToString(cl.PlatformVersion)
 	a.Created, a.Endpoint, a.RoleARN = utc(cl.CreatedAt), aws.ToString(cl.Endpoint), aws.ToString(cl.RoleArn)
 	a.Logging = logging(cl.Logging)
@@ -77,11 +95,17 @@ func (rd *reading) describe(ctx context.Context) error {
 		a.Mode = authlog.AuthMode(cl.AccessConfig.AuthenticationMode)
 		a.BootstrapAdmin = answer(cl.AccessConfig.BootstrapClusterCreatorAdminPermissions)
 	}
-	if cl.CertificateAuthority != nil {
-		rd.ca, err = base64.StdEncoding.DecodeString(aws.ToString(cl.CertificateAuthority.Data))
-		rd.failed(actionDescribeCluster, err)
+	if c := rd.c; !c.created.Equal(a.Created) { // another cluster of that name
+		c.created, c.read, c.details = a.Created, nil, map[string]entryAt{}
 	}
-	return nil
+	rd.c.ca = nil
+	if cl.CertificateAuthority != nil {
+		ca, err := base64.StdEncoding.DecodeString(aws.ToString(cl.CertificateAuthority.Data))
+		if err != nil {
+			rd.note(actionDescribeCluster, err)
+		}
+		rd.c.ca = ca
+	}
 }
 
 func utc(t *time.Time) time.Time {
@@ -121,22 +145,25 @@ func (rd *reading) entries(ctx context.Context) {
 		rd.out.Mode, rd.out.EntriesRead = authlog.ModeConfigMap, rd.out.Read
 		return
 	}
-	if rd.failed(actionListEntries, err) {
+	if err != nil {
+		rd.note(actionListEntries, err)
+		if was := rd.c.read; was != nil && !refused(err) {
+			rd.out.Entries, rd.out.EntriesRead = was.Entries, was.EntriesRead
+		}
 		return
 	}
 	rd.out.EntriesRead = rd.out.Read
 	slices.Sort(arns)
 	kept := map[string]entryAt{}
-	refusals := map[string]bool{} // actions that are not to be tried again
 	for _, arn := range arns {
-		e, ok := rd.c.details[arn]
-		if !ok || time.Since(e.at) > rd.r.cfg.detailTTL() {
-			e = rd.detail(ctx, arn, refusals)
+		e, there := rd.c.details[arn], true
+		if time.Since(e.at) >= rd.r.cfg.detailTTL(&e.entry) {
+			e, there = rd.detail(ctx, arn, &e.entry)
 		}
-		if !e.at.IsZero() {
+		if there {
 			kept[arn] = e
+			rd.out.Entries = append(rd.out.Entries, e.entry)
 		}
-		rd.out.Entries = append(rd.out.Entries, e.entry)
 	}
 	rd.c.details = kept
 }
@@ -159,34 +186,50 @@ func (rd *reading) list(ctx context.Context) ([]string, error) {
 }
 
 // detail is eks:DescribeAccessEntry and eks:ListAssociatedAccessPolicies of one
-// entry. Details that could not be read whole have no time and are asked for
-// again by the next reading; after a refusal the call is not made for the other
-// entries.
-func (rd *reading) detail(ctx context.Context, arn string, refusals map[string]bool) entryAt {
-	e := entryAt{entry: authlog.AccessEntry{ARN: arn}, at: time.Now()}
-	failed := func(action string, err error) bool {
-		if err == nil || absent(err) { // deleted since it was listed
-			return err != nil
-		}
-		e.at = time.Time{}
-		refusals[action] = true
-		return rd.failed(action, err)
-	}
-	if refusals[actionDescribeEntry] {
-		e.at = time.Time{}
-	} else if out, err := rd.describeEntry(ctx, arn); !failed(actionDescribeEntry, err) && out != nil {
+// entry; there is false when it was deleted since it was listed. Details that
+// could not be read whole have no time and are asked for again by the next
+// reading; what a call that failed would tell is as it was.
+func (rd *reading) detail(ctx context.Context, arn string, was *authlog.AccessEntry) (e entryAt, there bool) {
+	e = entryAt{entry: authlog.AccessEntry{ARN: arn}, at: time.Now()}
+	out, err := try(rd, actionDescribeEntry, func() (*types.AccessEntry, error) { return rd.describeEntry(ctx, arn) })
+	switch {
+	case err == nil && out != nil:
 		e.entry.Type, e.entry.Username, e.entry.Groups = aws.ToString(out.Type), aws.ToString(out.Username), out.KubernetesGroups
 		e.entry.Created, e.entry.Modified = utc(out.CreatedAt), utc(out.ModifiedAt)
-	}
-	if refusals[actionListPolicies] {
+	case err != nil && absent(err):
+		return e, false
+	default:
 		e.at = time.Time{}
-		return e
+		if err != nil && !refused(err) {
+			e.entry = *was
+			e.entry.ARN, e.entry.Policies = arn, nil
+		}
 	}
-	policies, err := rd.policies(ctx, arn)
-	if !failed(actionListPolicies, err) {
-		e.entry.Policies = policies
+	e.entry.Policies, err = try(rd, actionListPolicies, func() ([]authlog.AccessPolicy, error) { return rd.policies(ctx, arn) })
+	switch {
+	case err == nil:
+	case absent(err):
+		return e, false
+	default:
+		e.at = time.Time{}
+		if !refused(err) {
+			e.entry.Policies = was.Policies
+		}
 	}
-	return e
+	return e, true
+}
+
+// try makes a call on an entry, unless one of its kind did not work in this
+// reading: it would not for the other entries either.
+func try[T any](rd *reading, action string, do func() (T, error)) (out T, err error) {
+	if err = rd.broken[action]; err != nil {
+		return out, err
+	}
+	if out, err = do(); err != nil && !absent(err) {
+		rd.broken[action] = err
+		rd.note(action, err)
+	}
+	return out, err
 }
 
 func (rd *reading) describeEntry(ctx context.Context, arn string) (*types.AccessEntry, error) {

@@ -3,8 +3,7 @@ package access
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
+	"iter"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,12 +15,13 @@ import (
 type follower struct {
 	k     *Keeper
 	r     *Reader
+	cfg   Config
 	shard authlog.Shard
-	ttl   time.Duration
 	want  func(cluster string) bool
 	log   zerolog.Logger
 	wake  chan struct{}
 
+	looks   int
 	listAt  time.Time       // when to list the clusters again
 	refused *authlog.Access // what was refused of the list; nil: nothing
 	missing map[string]bool // actions that the log was told of
@@ -34,10 +34,13 @@ func (f *follower) nudge() {
 	}
 }
 
-// changed is told that the aws-auth of a cluster was read and is another one.
+// changed is told that the aws-auth of a cluster is another one, or that it is
+// known now that it cannot be read.
 func (f *follower) changed(name string) {
 	f.k.mu.Lock()
-	f.k.cluster(f.cluster(name)).due = time.Time{}
+	if known := f.k.clusters[f.cluster(name)]; known != nil {
+		known.due, known.waits = earlier(known.due, time.Now()), len(known.asked) > 0
+	}
 	f.k.mu.Unlock()
 	f.nudge()
 }
@@ -46,18 +49,25 @@ func (f *follower) cluster(name string) authlog.Cluster {
 	return authlog.Cluster{Name: name, Account: f.shard.Account, Region: f.shard.Region}
 }
 
+// run does what is due, one after the other: there may be many clusters, and
+// what is asked for meanwhile is not to wait for all of them.
 func (f *follower) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !time.Now().Before(f.listAt) {
 			f.list(ctx)
+			f.report()
+			continue
 		}
-		for _, c := range f.dueNow() {
+		c, due, ok := f.next()
+		if ok && !time.Now().Before(due) {
 			f.look(ctx, c)
+			continue
 		}
-		if f.report(); ctx.Err() != nil {
-			return
+		f.report()
+		if due = earlier(due, f.listAt); !ok {
+			due = f.listAt
 		}
-		timer := time.NewTimer(time.Until(f.next()))
+		timer := time.NewTimer(time.Until(due))
 		select {
 		case <-ctx.Done():
 		case <-f.wake:
@@ -71,128 +81,133 @@ func (f *follower) run(ctx context.Context) {
 // those that were known stay.
 func (f *follower) list(ctx context.Context) {
 	names, err := f.r.Clusters(ctx)
-	f.listAt = time.Now().Add(f.ttl)
+	f.listAt = time.Now().Add(f.cfg.ttl())
 	if ctx.Err() != nil {
 		return
 	}
 	f.refused = nil
 	if refusal, ok := errors.AsType[*authlog.AccessError](err); ok {
 		f.refused = &authlog.Access{Missing: []authlog.MissingPermission{missing(refusal)}}
-	}
-	if err != nil {
-		f.log.Debug().Err(err).Msg("clusters not listed")
-		return
+	} else if err != nil {
+		f.listAt = time.Now().Add(f.cfg.soon())
 	}
 	f.k.mu.Lock()
 	defer f.k.mu.Unlock()
-	for _, c := range f.own() {
-		known := f.k.clusters[c]
-		known.listed = slices.Contains(names, c.Name)
-		if !known.listed && !known.followed {
+	if err == nil {
+		f.listed(names)
+	} else {
+		f.log.Debug().Err(err).Msg("clusters not listed")
+	}
+	for c, known := range f.own() {
+		if !known.listed && time.Since(known.askedAt) > f.cfg.long() {
 			delete(f.k.clusters, c)
+			f.r.letGo(c.Name)
 			f.k.meter.Gone(c.Name, c.Account, c.Region)
 		}
 	}
+}
+
+// listed takes in the clusters that EKS lists. f.k.mu is held.
+func (f *follower) listed(names []string) {
+	for _, known := range f.own() {
+		known.listed = false
+	}
 	for _, name := range names {
-		if f.want(name) {
-			f.k.cluster(f.cluster(name)).listed = true
+		c := f.cluster(name)
+		if f.k.clusters[c] == nil && !f.want(name) {
+			continue
+		}
+		known := f.k.cluster(c)
+		if known.listed = true; known.gone {
+			known.due, known.gone = time.Now(), false
 		}
 	}
 }
 
-// own lists the clusters of the shard, by name. f.k.mu is held.
-func (f *follower) own() []authlog.Cluster {
-	var list []authlog.Cluster
-	for c := range f.k.clusters {
-		if shardOf(c) == f.shard {
-			list = append(list, c)
+// own are the clusters of the shard. f.k.mu is held.
+func (f *follower) own() iter.Seq2[authlog.Cluster, *kept] {
+	return func(yield func(authlog.Cluster, *kept) bool) {
+		for c, known := range f.k.clusters {
+			if shardOf(c) == f.shard && !yield(c, known) {
+				return
+			}
 		}
 	}
-	slices.SortFunc(list, func(a, b authlog.Cluster) int { return strings.Compare(a.Name, b.Name) })
-	return list
 }
 
-// dueNow lists the clusters to look at, those that wait longest first.
-func (f *follower) dueNow() []authlog.Cluster {
+// next is the cluster to look at next, and when: the one that is due longest, or
+// of those that are due one that somebody waits for. Every other time it is the
+// former, whatever is waited for: a flood of denials is not to starve the rest.
+func (f *follower) next() (first authlog.Cluster, due time.Time, ok bool) {
 	f.k.mu.RLock()
 	defer f.k.mu.RUnlock()
-	now := time.Now()
-	list := slices.DeleteFunc(f.own(), func(c authlog.Cluster) bool { return f.k.clusters[c].due.After(now) })
-	slices.SortStableFunc(list, func(a, b authlog.Cluster) int { return f.k.clusters[a].due.Compare(f.k.clusters[b].due) })
-	return list
-}
-
-// next is when something is due.
-func (f *follower) next() time.Time {
-	f.k.mu.RLock()
-	defer f.k.mu.RUnlock()
-	next := f.listAt
-	for _, c := range f.own() {
-		if due := f.k.clusters[c].due; due.Before(next) {
-			next = due
+	now, waits := time.Now(), false
+	for c, known := range f.own() {
+		hurry := known.waits && f.looks%2 == 0 && !known.due.After(now)
+		if !ok || hurry && !waits || hurry == waits && known.due.Before(due) {
+			first, due, waits, ok = c, known.due, hurry, true
 		}
 	}
-	return next
+	return first, due, ok
 }
 
 // look reads one cluster where that is due and asks about its principals.
 func (f *follower) look(ctx context.Context, c authlog.Cluster) {
+	f.looks++
 	f.k.mu.Lock()
 	known := f.k.clusters[c]
-	asked, fresh, trusted := known.asked, known.fresh, f.k.trusted
-	known.fresh, known.due = nil, time.Now().Add(f.ttl)
+	asked, trusted := known.asked, f.k.trusted
+	known.waits, known.due = false, time.Now().Add(f.cfg.long())
 	if len(asked) > 0 {
 		known.hasty = time.Now()
 	}
 	f.k.mu.Unlock()
 
-	for _, arn := range fresh {
+	for arn := range asked {
 		f.r.Denied(c.Name, arn)
 	}
-	a, err := f.r.Access(ctx, c.Name)
-	switch {
-	case errors.Is(err, authlog.ErrNotFound):
-		f.took(known, nil, authlog.ClusterFacts{Status: StatusDeleted, Trusted: trusted})
-		f.k.meter.Gone(c.Name, c.Account, c.Region)
-		return
-	case err != nil:
-		return // the context's
-	}
 	verdicts := map[string]authlog.AccessVerdict{}
-	for arn, q := range asked {
-		verdicts[arn] = *f.r.explain(ctx, a, q.Principal, q.Denied)
+	a, due, err := f.r.current(ctx, c.Name)
+	pending := err == nil && f.r.pending(c.Name) // changed tells when it is over
+	if err == nil && len(asked) > 0 && !pending {
+		for arn, q := range asked {
+			verdicts[arn] = *f.r.explain(ctx, a, q.Principal, q.Denied)
+		}
+		a, due, err = f.r.current(ctx, c.Name) // names calls to IAM that were refused since
 	}
-	if len(verdicts) > 0 { // calls to IAM that were refused since are named
-		a, err = f.r.Access(ctx, c.Name)
-	}
-	if err != nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
-	if f.refused != nil {
-		a.Missing, a.Tier = append(a.Missing, f.refused.Missing...), 0
+	f.k.mu.Lock()
+	defer f.k.mu.Unlock()
+	switch {
+	case err != nil:
+		known.access, known.facts = nil, authlog.ClusterFacts{Status: StatusDeleted, Trusted: trusted}
+		known.looked, known.gone, known.listed = time.Now(), true, false
+		f.k.meter.Gone(c.Name, c.Account, c.Region)
+	case pending && known.access != nil: // by another configuration, aws-auth too
+		known.due = earlier(known.due, due)
+	default:
+		if f.refused != nil {
+			a.Missing, a.Tier = append(a.Missing, f.refused.Missing...), 0
+		}
+		known.access, known.facts = a, a.Facts()
+		known.facts.Trusted, known.facts.Principals = trusted, verdicts
+		known.looked, known.due = time.Now(), earlier(known.due, due)
+		f.k.meter.Read(c.Name, c.Account, c.Region, a.Tier, string(a.Logging))
 	}
-	facts := a.Facts()
-	facts.Trusted, facts.Principals = trusted, verdicts
-	f.took(known, a, facts)
-	f.k.meter.Read(c.Name, c.Account, c.Region, a.Tier, string(a.Logging))
 }
 
 // StatusDeleted is the status of a cluster that EKS does not have any more.
 const StatusDeleted = "DELETED"
-
-func (f *follower) took(known *kept, a *authlog.Access, facts authlog.ClusterFacts) {
-	f.k.mu.Lock()
-	defer f.k.mu.Unlock()
-	known.access, known.facts, known.looked = a, facts, time.Now()
-}
 
 // report says once which permissions are missing, and when they are not any
 // more.
 func (f *follower) report() {
 	now := map[string]authlog.MissingPermission{}
 	f.k.mu.RLock()
-	for _, c := range f.own() {
-		if a := f.k.clusters[c].access; a != nil {
+	for _, known := range f.own() {
+		if a := known.access; a != nil {
 			for _, m := range a.Missing {
 				now[m.Action] = m
 			}

@@ -44,15 +44,15 @@ type Keeper struct {
 type kept struct {
 	access *authlog.Access // nil: not read yet
 	facts  authlog.ClusterFacts
-	listed bool // EKS has it
-	// followed says that somebody has asked about it.
-	followed bool
+	listed bool // by EKS
+	gone   bool // EKS did not have it when it was asked
 
-	asked  map[string]authlog.Asked // by canonical ARN
-	fresh  []string                 // those that nobody looked at yet
-	looked time.Time                // zero: never
-	hasty  time.Time                // when it was last looked at for what was asked
-	due    time.Time                // when to look again
+	asked   map[string]authlog.Asked // by canonical ARN
+	askedAt time.Time                // zero: never
+	waits   bool                     // somebody does, for what is asked
+	looked  time.Time                // zero: never
+	hasty   time.Time                // when it was last looked at for what was asked
+	due     time.Time                // when to look again
 }
 
 // NewKeeper builds a Keeper of nothing. Trusted are accounts whose principals
@@ -128,7 +128,8 @@ const maxAsked = 200
 
 // Ask says that somebody follows a cluster and which principals it keeps out
 // now; they replace those of before. A new one makes the cluster be read anew.
-// It never blocks; Facts has the answers when they are there.
+// A cluster that EKS does not list is kept for six TTLs after that. It never
+// blocks; Facts has the answers when they are there.
 func (k *Keeper) Ask(c authlog.Cluster, who []authlog.Asked) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -136,13 +137,10 @@ func (k *Keeper) Ask(c authlog.Cluster, who []authlog.Asked) {
 	if !old {
 		known = k.cluster(c)
 	}
-	known.followed = true
+	known.askedAt = time.Now()
 	asked := make(map[string]authlog.Asked, len(who))
 	for _, a := range who[:min(len(who), maxAsked)] {
 		asked[a.Principal.ARN] = a
-		if _, ok := known.asked[a.Principal.ARN]; !ok {
-			known.fresh = append(known.fresh, a.Principal.ARN)
-		}
 	}
 	if old && maps.Equal(asked, known.asked) {
 		return
@@ -155,21 +153,38 @@ func (k *Keeper) Ask(c authlog.Cluster, who []authlog.Asked) {
 // says: whoever has AWS credentials can make it deny new principals.
 const gap = 15 * time.Second
 
-// soon makes a cluster be looked at as soon as may be. k.mu is held.
+// soon makes a cluster be looked at as soon as may be; one that is gone has no
+// answers. k.mu is held.
 func (k *Keeper) soon(c authlog.Cluster, known *kept) {
-	if next := known.hasty.Add(gap); next.Before(known.due) {
-		known.due = next
+	if known.gone {
+		return
 	}
+	known.waits = len(known.asked) > 0
+	known.due = earlier(known.due, later(time.Now(), known.hasty.Add(gap)))
 	if f := k.shards[shardOf(c)]; f != nil {
 		f.nudge()
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // cluster is that of the name, made where there is none. k.mu is held.
 func (k *Keeper) cluster(c authlog.Cluster) *kept {
 	known := k.clusters[c]
 	if known == nil {
-		known = &kept{}
+		known = &kept{due: time.Now()}
 		k.clusters[c] = known
 	}
 	return known
@@ -177,16 +192,18 @@ func (k *Keeper) cluster(c authlog.Cluster) *kept {
 
 // Follow keeps the clusters of one account and region current until ctx is
 // done: those that EKS lists and want chooses by name, and those that were
-// asked about. Config.TTL is how often each is read. It returns at once when
-// the account and region are followed already.
+// asked about. Config.TTL is how often each is read, and six times that how
+// often one is asked for again that EKS neither has nor lists. It returns at once
+// when the account and region are followed already.
 func (k *Keeper) Follow(ctx context.Context, cfg Config, want func(cluster string) bool) error {
 	f := &follower{
-		k: k, shard: authlog.Shard{Account: cfg.Account, Region: cfg.AWS.Region}, ttl: cfg.ttl(), want: want,
+		k: k, shard: authlog.Shard{Account: cfg.Account, Region: cfg.AWS.Region}, cfg: cfg, want: want,
 		wake: make(chan struct{}, 1), missing: map[string]bool{},
 	}
 	cfg.OnChange = f.changed
 	f.log = k.log.With().Str("shard", f.shard.String()).Logger()
 	f.r = New(cfg, f.log)
+	f.r.running.Store(true) // so that the first look waits for no API server either
 	if !k.begin(f) {
 		return nil
 	}
@@ -206,8 +223,8 @@ func (k *Keeper) begin(f *follower) bool {
 	}
 	k.shards[f.shard] = f
 	delete(k.left, f.shard)
-	for _, c := range f.own() {
-		k.clusters[c].due = time.Time{} // by another configuration, perhaps
+	for _, known := range f.own() { // by another configuration, perhaps
+		known.due, known.gone = time.Now(), false
 	}
 	return true
 }
@@ -217,7 +234,7 @@ func (k *Keeper) end(f *follower) {
 	defer k.mu.Unlock()
 	delete(k.shards, f.shard)
 	k.left[f.shard] = time.Now()
-	for _, c := range f.own() {
+	for c := range f.own() {
 		k.meter.Gone(c.Name, c.Account, c.Region)
 	}
 	for action := range f.missing {

@@ -151,17 +151,14 @@ func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 type noAnswer struct{}
 
 // configMap is what is read of aws-auth.
-type configMap struct {
-	version string // metadata.resourceVersion
-	data    map[string]string
-}
+type configMap struct{ data map[string]string }
 
 func configMapOf(u *unstructured.Unstructured) (*configMap, error) {
 	data, _, err := unstructured.NestedStringMap(u.Object, "data")
 	if err != nil {
 		return nil, fmt.Errorf("read aws-auth: %w", err)
 	}
-	return &configMap{version: u.GetResourceVersion(), data: data}, nil
+	return &configMap{data}, nil
 }
 
 // errExpired says that a watch cannot go on from where it was.
@@ -205,10 +202,12 @@ func kubeError(action string, err error) error {
 // watchFor is how long one watch lasts before it is opened anew.
 const watchFor = 5 * time.Minute
 
-// watch calls open once the API server has taken the request, and seen for each
-// change of aws-auth after a resource version, with nil when it was deleted,
-// until the watch ends (nil), it fails, or ctx is done.
-func (k *kube) watch(ctx context.Context, version string, open func(), seen func(*configMap)) error {
+// watch calls open once the API server has taken the request, and seen for the
+// aws-auth that there is then and for each change after it, with nil when it was
+// deleted, until the watch ends (nil), open or the watch fails, or ctx is done.
+// It begins at no resource version: that of an object which nobody has changed
+// for long is older than what the API server remembers.
+func (k *kube) watch(ctx context.Context, open func() error, seen func(*configMap)) error {
 	ctx, cancel := context.WithTimeout(ctx, watchFor+callTimeout)
 	defer cancel()
 	late := time.AfterFunc(callTimeout, cancel) // an answer must begin by then
@@ -216,14 +215,16 @@ func (k *kube) watch(ctx context.Context, version string, open func(), seen func
 	ctx = context.WithValue(ctx, noAnswer{}, &unanswered)
 	seconds := int64(watchFor.Seconds())
 	w, err := k.configMaps.Watch(ctx, metav1.ListOptions{
-		FieldSelector: "metadata.name=aws-auth", ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
+		FieldSelector: "metadata.name=aws-auth", AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
 	})
 	if err = cmp.Or(err, unanswered); err != nil {
 		return kubeError(actionWatchAWSAuth, err)
 	}
 	defer w.Stop()
 	late.Stop()
-	open()
+	if err := open(); err != nil {
+		return err
+	}
 	for ev := range w.ResultChan() {
 		if err := dispatch(ev.Type, ev.Object, seen); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +30,8 @@ type Reader struct {
 	tokens *tokens
 	limit  *rate.Limiter
 	wake   chan struct{} // a cluster became watchable
+
+	running atomic.Bool // Run keeps aws-auth current
 
 	mu       sync.Mutex
 	clusters map[string]*cluster
@@ -65,6 +68,9 @@ type cluster struct {
 
 	mu      sync.Mutex // one reading at a time
 	read    *authlog.Access
+	due     time.Time          // when to read again
+	created time.Time          // of the cluster that is known
+	ca      []byte             // PEM, of its API server
 	details map[string]entryAt // by ARN with its path
 
 	reported reports
@@ -99,7 +105,8 @@ func (p *reports) take() []string {
 	return fresh
 }
 
-// entryAt is an access entry with the time when its details were read.
+// entryAt is an access entry with the time when its details were read; zero:
+// they are to be read.
 type entryAt struct {
 	entry authlog.AccessEntry
 	at    time.Time
@@ -116,10 +123,15 @@ func (r *Reader) cluster(name string) *cluster {
 	return c
 }
 
-func (r *Reader) forget(name string) {
+// letGo forgets a cluster, and nobody watches it any more.
+func (r *Reader) letGo(name string) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	c := r.clusters[name]
 	delete(r.clusters, name)
+	r.mu.Unlock()
+	if c != nil {
+		c.auth.end()
+	}
 }
 
 // Clusters lists the names of all clusters of the account and region, in
@@ -153,39 +165,49 @@ func call[T any](ctx context.Context, limit *rate.Limiter, do func(context.Conte
 }
 
 // Access gives what is known of a cluster, read anew where that is older than
-// the TTL or a new principal was denied. Refused and failed calls are named in
-// it; the only errors are authlog.ErrNotFound, for a cluster that EKS does not
-// have, and the context's. The caller must not change what it gets.
+// the TTL, or a call failed a while ago, or a new principal was denied. The
+// details of access entries are used for six TTLs; for one where they let nobody
+// do anything, or their principal was denied anew. While Run keeps aws-auth
+// current nobody waits for it here. Refused and failed calls are named in it;
+// the only errors are authlog.ErrNotFound, for a cluster that EKS does not have,
+// and the context's. The caller must not change what it gets.
 func (r *Reader) Access(ctx context.Context, name string) (*authlog.Access, error) {
+	a, _, err := r.current(ctx, name)
+	return a, err
+}
+
+// current is Access, and when the cluster is to be read again.
+func (r *Reader) current(ctx context.Context, name string) (a *authlog.Access, due time.Time, err error) {
 	c := r.cluster(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := r.refresh(ctx, c); err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return r.compose(ctx, c), nil
+	return r.compose(ctx, c), c.due, nil
 }
 
 // refresh reads the cluster if that is due. c.mu is held.
 func (r *Reader) refresh(ctx context.Context, c *cluster) error {
 	denied := c.reported.take()
-	if c.read != nil && len(denied) == 0 && time.Since(c.read.Read) < r.cfg.ttl() {
+	if c.read != nil && len(denied) == 0 && time.Now().Before(c.due) {
 		return nil
 	}
 	for _, arn := range denied {
-		maps.DeleteFunc(c.details, func(entry string, _ entryAt) bool { return sameName(entry, arn) })
+		for entry, e := range c.details {
+			if sameName(entry, arn) {
+				e.at = time.Time{}
+				c.details[entry] = e
+			}
+		}
 	}
-	fresh, err := r.read(ctx, c)
-	if errors.Is(err, authlog.ErrNotFound) {
-		r.forget(c.name)
-		c.auth.end()
+	if err := r.read(ctx, c); err != nil {
+		if errors.Is(err, authlog.ErrNotFound) {
+			r.letGo(c.name)
+		}
 		return err
 	}
-	if err != nil {
-		return err
-	}
-	c.read = fresh
-	r.log.Debug().Str("cluster", c.name).Int("tier", fresh.Tier).Int("entries", len(fresh.Entries)).Msg("access configuration read")
+	r.log.Debug().Str("cluster", c.name).Int("entries", len(c.read.Entries)).Msg("access configuration read")
 	return nil
 }
 

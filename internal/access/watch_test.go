@@ -2,13 +2,18 @@ package access_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/eks-authlog/eks-authlog/internal/access"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
 // seen is the promise: an edit of aws-auth is seen within this time.
@@ -77,11 +82,102 @@ func TestEditOfAWSAuthIsSeenWithinTenSeconds(t *testing.T) {
 func TestForbiddenWatchIsNamedAndTheTTLStillReads(t *testing.T) {
 	s := newScene(t, roles(nodeItem))
 	s.kube.Forbid("watch", true)
-	r, await := watching(t, s, func(c *access.Config) { c.TTL = time.Nanosecond })
+	r, await := watching(t, s, always)
 	await(func() { s.access(r) })
 	await(func() { s.kube.Set(roles(nodeItem, roleItem(iamARN+"role/Dev"))); s.access(r) })
-	if a := s.access(r); len(a.AWSAuth.Roles) != 2 {
-		t.Errorf("%+v", a.AWSAuth)
+	comes(t, "the watch is named", func() bool { return len(s.access(r).Missing) > 0 })
+	a := s.access(r)
+	if m := a.Missing[0]; len(a.Missing) > 1 || m.Action != "watch configmaps/aws-auth" || m.Tier != 2 || m.Resource == "" || m.Detail == "" {
+		t.Errorf("missing: %+v", a.Missing)
+	}
+	if a.Tier != 1 || len(a.AWSAuth.Roles) != 2 || len(a.Problems) > 0 {
+		t.Errorf("tier %d, %q, %+v", a.Tier, a.Problems, a.AWSAuth)
+	}
+}
+
+// An API server does not remember what was written long ago, and aws-auth is.
+func TestAnOldAWSAuthIsWatchedAllTheSame(t *testing.T) {
+	s := newScene(t, roles(nodeItem))
+	s.kube.Compact()
+	r, await := watching(t, s)
+	await(func() { s.access(r) })
+	comes(t, "the watch runs", func() bool { return s.kube.Watches() == 1 })
+	for i := range 5 {
+		name := iamARN + "role/dev" + strconv.Itoa(i)
+		await(func() { s.kube.Set(roles(nodeItem, roleItem(name))) })
+		if a := s.access(r); a.AWSAuth.Roles[1].ARN != name {
+			t.Errorf("%+v", a.AWSAuth)
+		}
+	}
+	if n := s.kube.Requests("watch"); n != 1 {
+		t.Errorf("%d watches for five edits, want one", n)
+	}
+}
+
+func TestNoEditIsLostWhereAWatchCannotGoOn(t *testing.T) {
+	edited := roles(nodeItem, roleItem(iamARN+"role/Dev"))
+	for name, c := range map[string]struct {
+		before, edit func(s *scene)
+	}{
+		"what was read is forgotten before the watch begins": {
+			before: func(s *scene) {
+				var once sync.Once
+				s.kube.Before("watch", func() { once.Do(func() { s.kube.Set(edited); s.kube.Compact() }) })
+			},
+			edit: func(*scene) {},
+		},
+		"a running watch falls behind": {
+			before: func(*scene) {},
+			edit: func(s *scene) {
+				comes(s.t, "the watch runs", func() bool { return s.kube.Watches() == 1 })
+				s.kube.Expire(edited)
+				comes(s.t, "it is told", func() bool { return s.kube.Sent("ERROR") == 1 })
+			},
+		},
+		"a bookmark is no edit": {
+			before: func(*scene) {},
+			edit: func(s *scene) {
+				comes(s.t, "the watch runs", func() bool { return s.kube.Watches() == 1 })
+				s.kube.Bookmark()
+				comes(s.t, "the bookmark is sent", func() bool { return s.kube.Sent("BOOKMARK") == 1 })
+				s.kube.Set(edited)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, roles(nodeItem))
+			c.before(s)
+			r, await := watching(t, s)
+			await(func() { s.access(r) })
+			await(func() { c.edit(s) })
+			if a := s.access(r); len(a.AWSAuth.Roles) != 2 || len(a.Problems) > 0 {
+				t.Errorf("%q %+v", a.Problems, a.AWSAuth)
+			}
+		})
+	}
+}
+
+func TestPausesGrowWithTheFailures(t *testing.T) {
+	failed, refused := errors.New("no route"), &authlog.AccessError{Action: "get"}
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		away time.Duration
+		row  []error
+		want []time.Duration
+	}{
+		"reached lately": {time.Minute, []error{failed, failed, failed, failed, failed, failed}, []time.Duration{500 * ms, 1000 * ms, 2000 * ms, 4000 * ms, 5000 * ms, 5000 * ms}},
+		"far away": {
+			time.Hour,
+			[]error{failed, failed, failed, failed, failed, failed, failed, failed, failed, failed},
+			[]time.Duration{500 * ms, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, 64 * time.Second, 2 * time.Minute, 2 * time.Minute},
+		},
+		"success resets":         {time.Hour, []error{failed, failed, nil, failed}, []time.Duration{500 * ms, 1000 * ms, 500 * ms, 1000 * ms}},
+		"expired version resets": {time.Minute, []error{failed, failed, access.ErrExpired}, []time.Duration{500 * ms, 1000 * ms, 500 * ms}},
+		"refused":                {time.Hour, []error{refused, refused}, []time.Duration{time.Minute, time.Minute}},
+	} {
+		if d := cmp.Diff(c.want, access.Pauses(c.away, c.row...)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }
 

@@ -32,9 +32,15 @@ type APIServer struct {
 	server  *httptest.Server
 
 	mu       sync.Mutex
-	version  int
+	version  int               // of the last change of anything
+	wrote    int               // that of aws-auth
+	oldest   int               // what was before it is forgotten
+	expired  int               // how often running watches were told so
+	bookmark int               // the version of the last bookmark
 	data     map[string]string // nil: there is no aws-auth
 	existed  map[int]bool      // by version: whether there was an aws-auth then
+	sent     map[string]int    // events by type
+	watches  int               // that run
 	forbid   map[string]bool   // verbs
 	unknown  bool              // no token is known
 	static   string            // a service account's token, taken as it is
@@ -47,7 +53,10 @@ type APIServer struct {
 // Start serves an aws-auth with that data (nil: none) for a cluster, to whoever
 // signs with the credentials. Close ends it.
 func Start(cluster string, creds aws.Credentials, data map[string]string) *APIServer {
-	s := &APIServer{cluster: cluster, creds: creds, version: 100, data: data, existed: map[int]bool{100: data != nil}, forbid: map[string]bool{}, changed: make(chan struct{}), requests: map[string]int{}, before: map[string]func(){}}
+	s := &APIServer{
+		cluster: cluster, creds: creds, version: 100, wrote: 100, oldest: 100, data: data, existed: map[int]bool{100: data != nil},
+		forbid: map[string]bool{}, changed: make(chan struct{}), requests: map[string]int{}, before: map[string]func(){}, sent: map[string]int{},
+	}
 	s.server = httptest.NewTLSServer(http.HandlerFunc(s.serve))
 	return s
 }
@@ -68,7 +77,32 @@ func (s *APIServer) Close() {
 
 // Set writes aws-auth; nil deletes it.
 func (s *APIServer) Set(data map[string]string) {
-	s.change(func() { s.data = data })
+	s.change(func() { s.write(data) })
+}
+
+// write is a change of aws-auth. s.mu is held.
+func (s *APIServer) write(data map[string]string) {
+	s.data, s.wrote = data, s.version
+}
+
+// Compact forgets what was before now: no watch begins there any more, not even
+// at the version of an aws-auth that was written before.
+func (s *APIServer) Compact() {
+	s.change(func() { s.oldest = s.version })
+}
+
+// Expire writes aws-auth, and ends the running watches with the error that they
+// were too slow to be told.
+func (s *APIServer) Expire(data map[string]string) {
+	s.change(func() {
+		s.write(data)
+		s.expired++
+	})
+}
+
+// Bookmark sends one to the running watches that asked for them.
+func (s *APIServer) Bookmark() {
+	s.change(func() { s.bookmark = s.version })
 }
 
 // Forbid makes RBAC refuse a verb (get or watch), or no longer.
@@ -103,6 +137,20 @@ func (s *APIServer) Requests(verb string) int {
 	return s.requests[verb]
 }
 
+// Watches counts the running watches.
+func (s *APIServer) Watches() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.watches
+}
+
+// Sent counts the events of a type, ADDED to ERROR, over all watches.
+func (s *APIServer) Sent(kind string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent[kind]
+}
+
 // Refusals are the reasons why tokens were not taken.
 func (s *APIServer) Refusals() []string {
 	s.mu.Lock()
@@ -113,8 +161,8 @@ func (s *APIServer) Refusals() []string {
 func (s *APIServer) change(do func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	do()
 	s.version++
+	do()
 	s.existed[s.version] = s.data != nil
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -175,7 +223,7 @@ func statusOf(code int, reason, message string) map[string]any {
 func (s *APIServer) object() map[string]any {
 	return map[string]any{
 		"kind": "ConfigMap", "apiVersion": "v1", "data": s.data,
-		"metadata": map[string]any{"name": "aws-auth", "namespace": "kube-system", "resourceVersion": strconv.Itoa(s.version)},
+		"metadata": map[string]any{"name": "aws-auth", "namespace": "kube-system", "resourceVersion": strconv.Itoa(s.wrote)},
 	}
 }
 
@@ -190,11 +238,20 @@ func (s *APIServer) get(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(s.object()) // a caller that left needs no answer
 }
 
-// watch writes an event for each change after the caller's version. A version
-// older than 100 is gone.
+// watch writes an event for each change after the caller's version.
 func (s *APIServer) watch(w http.ResponseWriter, r *http.Request) {
 	from, exact := s.from(r)
-	if exact && from < 100 {
+	s.mu.Lock()
+	v := &watcher{from: from, had: exact && s.existed[from], bookmark: s.bookmark, expired: s.expired, bookmarks: r.URL.Query().Get("allowWatchBookmarks") == "true"}
+	gone := exact && from < s.oldest
+	s.watches++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.watches--
+		s.mu.Unlock()
+	}()
+	if gone {
 		refuse(w, http.StatusGone, "Expired", "too old resource version: "+strconv.Itoa(from))
 		return
 	}
@@ -204,24 +261,13 @@ func (s *APIServer) watch(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	_ = flush.Flush()
 	out := json.NewEncoder(w)
-	s.mu.Lock()
-	had := exact && s.existed[from]
-	s.mu.Unlock()
 	for {
 		s.mu.Lock()
-		kind, object, next := "", s.object(), s.changed
-		switch {
-		case s.version > from && s.data != nil && had:
-			kind = "MODIFIED"
-		case s.version > from && s.data != nil:
-			kind = "ADDED"
-		case s.version > from && had:
-			kind = "DELETED"
-		}
-		had, from = s.data != nil, s.version
+		kind, object := s.event(v)
+		next := s.changed
 		s.mu.Unlock()
 		if kind != "" {
-			if out.Encode(map[string]any{"type": kind, "object": object}) != nil || flush.Flush() != nil {
+			if out.Encode(map[string]any{"type": kind, "object": object}) != nil || flush.Flush() != nil || kind == "ERROR" {
 				return
 			}
 		}
@@ -231,6 +277,37 @@ func (s *APIServer) watch(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// watcher is what one watch was told.
+type watcher struct {
+	from, bookmark, expired int
+	had                     bool // there was an aws-auth
+	bookmarks               bool // it wants them
+}
+
+// event is what a watch is to be told next; kind is empty for nothing. s.mu is
+// held.
+func (s *APIServer) event(v *watcher) (kind string, object map[string]any) {
+	object = s.object()
+	switch {
+	case s.expired > v.expired:
+		kind, object = "ERROR", statusOf(http.StatusGone, "Expired", "the watch fell behind")
+	case s.wrote > v.from && s.data != nil && v.had:
+		kind = "MODIFIED"
+	case s.wrote > v.from && s.data != nil:
+		kind = "ADDED"
+	case s.wrote > v.from && v.had:
+		kind = "DELETED"
+	case s.bookmark > v.bookmark && v.bookmarks:
+		kind, object = "BOOKMARK", map[string]any{
+			"kind": "ConfigMap", "apiVersion": "v1",
+			"metadata": map[string]any{"resourceVersion": strconv.Itoa(s.version), "creationTimestamp": nil},
+		}
+	}
+	v.had, v.from, v.bookmark = s.data != nil, s.version, s.bookmark
+	s.sent[kind]++
+	return kind, object
 }
 
 // from is the version that the caller has; without one it is told what there is.
