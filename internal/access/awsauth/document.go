@@ -37,6 +37,7 @@ type keyAt struct {
 type refusal struct {
 	message string
 	offset  int
+	wrong   string // what stands there, quoted; empty where it is no single character
 	fix     string
 }
 
@@ -166,14 +167,20 @@ func (d *document) badByte(text string, base int, err error) {
 		at = notUTF8(text)
 		bad = "is no UTF-8"
 	case strings.Contains(why, "control characters"):
-		at = strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) })
+		at = strings.IndexFunc(text, notYAML)
 		bad = "is a control character"
 	}
 	if at >= 0 {
+		_, n := utf8.DecodeRuneInString(text[at:])
 		r := &d.faults[len(d.faults)-1]
-		r.offset = base + at
-		r.message = "the file is no YAML, so kubectl refuses it: " + strconv.Quote(text[at:at+1]) + " " + bad
+		r.offset, r.wrong = base+at, strconv.Quote(text[at:at+n])
+		r.message = "the file is no YAML, so kubectl refuses it: " + r.wrong + " " + bad
 	}
+}
+
+// notYAML tells the characters that no YAML may hold, not even in a comment.
+func notYAML(r rune) bool {
+	return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) || r == 0xfffe || r == 0xffff
 }
 
 // notUTF8 is the offset of the first byte that is no UTF-8, or -1.

@@ -143,7 +143,7 @@ func (l *linter) last() *Finding {
 func (l *linter) file() {
 	for _, r := range l.d.faults {
 		l.add(Finding{
-			Code: CodeRefused, Item: -1, Message: r.message, Corrected: r.fix,
+			Code: CodeRefused, Item: -1, Wrong: r.wrong, Message: r.message, Corrected: r.fix,
 			Effect: "the file changes nothing: the cluster keeps the aws-auth it has",
 		}, r.offset, r.offset)
 	}
