@@ -25,7 +25,8 @@ func (it *itemLint) values(fields map[string]json.RawMessage) *SSO {
 			it.wantGroups(name, raw)
 		case "sso":
 			if _, ok := anyOf(raw).(map[string]any); !ok && anyOf(raw) != nil && it.section == MapRoles {
-				it.wrongType(name, "sso is a mapping of permissionSetName and accountID", "the item is dropped", "")
+				v, _ := it.c.fold(name)
+				it.wrongType(v, "sso is a mapping of permissionSetName and accountID", "the item is dropped", "")
 			}
 		}
 	}
@@ -38,21 +39,19 @@ func anyOf(raw json.RawMessage) any {
 	return v
 }
 
-func (it *itemLint) wrongType(name, message, effect, corrected string) {
-	v, ok := it.c.fold(name)
-	at := it.start()
-	if ok && v.node != nil {
-		at = v.lines.offset(v.node.Line, v.node.Column)
+// wrongType reports the value here, or the item where the value is not placed.
+func (it *itemLint) wrongType(v cursor, message, effect, corrected string) {
+	text := ""
+	if v.node != nil {
+		text = v.node.Value
 	}
-	end := at
-	if ok && v.node != nil {
-		end += len(v.node.Value)
-	}
-	it.add(Finding{Code: CodeWrongType, Message: message, Effect: effect, Corrected: corrected}, it.p, at, min(end, len(it.p.s)))
+	p := it.compose(v.scalar(text))
+	it.add(Finding{Code: CodeWrongType, Message: message, Effect: effect, Corrected: corrected}, p, 0, len(p.s))
 }
 
 func (it *itemLint) wantText(name string, raw json.RawMessage) {
-	switch v := anyOf(raw).(type) {
+	v, _ := it.c.fold(name)
+	switch value := anyOf(raw).(type) {
 	case string, nil:
 	default:
 		effect := "the value is lost"
@@ -62,30 +61,30 @@ func (it *itemLint) wantText(name string, raw json.RawMessage) {
 			effect = it.missing("username", "")
 		}
 		quoted := ""
-		switch v.(type) {
+		switch value.(type) {
 		case float64, bool:
 			quoted = name + `: "` + string(raw) + "\"\n"
 		}
-		it.wrongType(name, name+" is no text", effect, quoted)
+		it.wrongType(v, name+" is no text", effect, quoted)
 	}
 }
 
 func (it *itemLint) wantGroups(name string, raw json.RawMessage) {
+	c, _ := it.c.fold(name)
 	switch v := anyOf(raw).(type) {
 	case nil:
 	case []any:
-		for _, g := range v {
+		for i, g := range v {
 			if _, ok := g.(string); !ok && g != nil {
-				it.wrongType(name, "a group is no text", "that group is lost", "")
-				return
+				it.wrongType(c.index(i), "a group is no text", "that group is lost", "")
 			}
 		}
 	case string:
 		mended := it.e
 		mended.groups = splitGroups(v)
-		it.wrongType(name, "groups is a text, not a list", "the groups are lost; the principal gets in without any", mended.mended(it.l.o))
+		it.wrongType(c, "groups is a text, not a list", "the groups are lost; the principal gets in without any", mended.mended(it.l.o))
 	default:
-		it.wrongType(name, "groups is no list", "the groups are lost; the principal gets in without any", "")
+		it.wrongType(c, "groups is no list", "the groups are lost; the principal gets in without any", "")
 	}
 }
 
