@@ -57,7 +57,7 @@ func (l *linter) section(name string) {
 	var lost *Finding
 	doc, err := toJSON(p.s)
 	if err != nil {
-		mended := l.syntax(name, p, err)
+		mended := l.syntax(name, p, err, isItems, isYAML)
 		lost = l.last()
 		if mended.s == "" {
 			return
@@ -214,54 +214,4 @@ func (l *linter) duplicateARNs() {
 		}
 		l.addIn(f, e.arn, 0, len(e.arn.s))
 	}
-}
-
-// accounts checks mapAccounts.
-func (l *linter) accounts() {
-	p, ok := l.d.places[MapAccounts]
-	if !ok || skippable(p.s) {
-		return
-	}
-	var accounts []string
-	err := yamlv2.Unmarshal([]byte(p.s), &accounts)
-	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
-	if err != nil {
-		f := Finding{Code: CodeWrongType, Section: MapAccounts, Item: -1, Message: err.Error(), Effect: "accounts of another form are lost", Corrected: "- \"<ACCOUNT>\"\n"}
-		if len(accounts) == 0 {
-			f.Effect = dropEffect(MapAccounts)
-		}
-		at := c.lines.offset(1, 1)
-		if off, ok := errorOffset(p.s); ok {
-			f.Code, at = CodeNotYAML, off
-		}
-		l.addIn(f, p, at, at)
-		return
-	}
-	l.secondDocument(MapAccounts, p)
-	for i, a := range accounts {
-		if accountID.MatchString(a) {
-			continue
-		}
-		l.accountFault(p, c.index(i), i, a)
-	}
-}
-
-func (l *linter) accountFault(p placed, c cursor, i int, account string) {
-	v := c.scalar(account)
-	at := v.offset(0)
-	f := Finding{
-		Code: CodeBadAccount, Section: MapAccounts, Item: i, Wrong: strconv.Quote(account),
-		Message: accountMessage(account), Effect: "matches nobody",
-	}
-	if digits := strings.Map(keepDigits, account); accountID.MatchString(digits) {
-		f.Corrected = "- \"" + digits + "\"\n"
-	}
-	l.addIn(f, p, at, at+len(account))
-}
-
-func keepDigits(r rune) rune {
-	if r < '0' || r > '9' {
-		return -1
-	}
-	return r
 }
