@@ -55,9 +55,11 @@ func (it *itemLint) check(raw json.RawMessage) {
 	if it.e.arn.s != "" {
 		it.arn()
 	}
-	if sso != nil {
+	switch {
+	case it.dropped:
+	case sso != nil:
 		it.sso(sso)
-	} else if !it.dropped {
+	default:
 		it.username(fields)
 	}
 	it.groups()

@@ -3,6 +3,7 @@ package awsauth
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,8 @@ type itemText struct {
 
 // yaml writes the item as it should stand, with another ARN.
 func (e *entry) yaml(arn string) string {
-	it := itemText{RoleARN: arn, Username: e.username, Groups: e.groups}
+	groups := slices.DeleteFunc(slices.Clone(e.groups), func(g string) bool { return g == "" })
+	it := itemText{RoleARN: arn, Username: e.username, Groups: groups}
 	if e.section == MapUsers {
 		it.RoleARN, it.UserARN = "", arn
 	}
@@ -40,8 +42,12 @@ func (e *entry) yaml(arn string) string {
 	return string(out)
 }
 
-// mended writes the item with its ARN as far as that can be corrected.
+// mended writes the item with its ARN as far as that can be corrected. Without
+// an ARN it is no item.
 func (e *entry) mended(o *Options) string {
+	if e.arn.s == "" {
+		return ""
+	}
 	if fixed := correct(e.arn.s, o); fixed != "" {
 		return e.yaml(fixed)
 	}
@@ -158,13 +164,11 @@ func drafts(c cursor, section string) []entry {
 		e, v := &out[len(out)-1], c.valueOf(k)
 		switch name {
 		case "rolearn", "userarn":
-			e.arn.s = v.Value
+			e.arn.s = spelling(v)
 		case "username":
-			e.username = v.Value
+			e.username = spelling(v)
 		case "groups":
-			for _, g := range v.Content {
-				e.groups = append(e.groups, g.Value)
-			}
+			e.groups = groupsOf(c.to(v))
 		}
 	}
 	return out

@@ -1,6 +1,10 @@
 package awsauth_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
+)
 
 // withGroups is an item with these groups.
 func withGroups(groups string) string {
@@ -16,4 +20,50 @@ func TestEachGroupThatIsNoTextIsPlaced(t *testing.T) {
 func TestGroupsOfAnotherTypeArePlaced(t *testing.T) {
 	wantFound(t, withGroups(`"a, b"`), `error aws_auth_wrong_type 4:14 "a, b"`)
 	wantFound(t, withGroups("|\n      - a\n      - b"), `error aws_auth_wrong_type 5:7 "- a\n- b\n"`)
+}
+
+// corrected gives what to write instead of the first finding of a file.
+func corrected(t *testing.T, src string) string {
+	t.Helper()
+	r := awsauth.Lint([]byte(src), awsauth.Options{})
+	if len(r.Findings) == 0 {
+		t.Fatalf("nothing is wrong in\n%s", src)
+	}
+	return r.Findings[0].Corrected
+}
+
+func TestAValueOfAnotherTypeIsCorrectedAsItIsSpelled(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/Dev"
+	for _, spelled := range []string{"012345678901", "0123", "1e5", "0x10", "true", "yes", "y", "1_000", "1.50"} {
+		src := "mapRoles: |\n  - rolearn: " + arn + "\n    username: " + spelled + "\n"
+		if got, want := corrected(t, src), `username: "`+spelled+"\"\n"; got != want {
+			t.Errorf("%s: %q", spelled, got)
+		}
+		src = "mapRoles: |\n  - sso:\n      permissionSetName: Admin\n      accountID: " + spelled + "\n"
+		if got, want := corrected(t, src), `accountID: "`+spelled+"\"\n"; got != want {
+			t.Errorf("%s: %q", spelled, got)
+		}
+		for _, groups := range []string{"[a, " + spelled + "]", "a " + spelled} {
+			m := awsauth.Parse(map[string]string{awsauth.MapRoles: corrected(t, withGroups(groups))})
+			if len(m.Roles) != 1 || len(m.Roles[0].Groups) != 2 || m.Roles[0].Groups[1] != spelled || m.Roles[0].Username != "dev" {
+				t.Errorf("groups: %s: %+v", groups, m)
+			}
+		}
+	}
+}
+
+// A value that is lost is not lost from the corrections of others.
+func TestAWholeItemIsCorrectedAsItIsSpelled(t *testing.T) {
+	m := awsauth.Parse(map[string]string{awsauth.MapRoles: corrected(t, "mapRoles: |\n  - rolearn: arn:aws:iam::111122223333:role/p/Dev\n    username: 0123\n    groups: a, 07\n")})
+	if len(m.Roles) != 1 || m.Roles[0].Username != "0123" || len(m.Roles[0].Groups) != 2 || m.Roles[0].Groups[1] != "07" {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestAnARNThatIsNoTextIsNotCorrected(t *testing.T) {
+	for _, f := range awsauth.Lint([]byte("mapRoles: |\n  - rolearn: 012345678901\n    username: dev\n    groups: [7]\n"), awsauth.Options{}).Findings {
+		if f.Corrected != "" {
+			t.Errorf("%q", f.Corrected)
+		}
+	}
 }
