@@ -65,7 +65,11 @@ func (l *linter) noAccounts(p placed, c cursor) {
 	if f.Corrected == "" {
 		f.Corrected = listed([]string{"<ACCOUNT>"})
 	}
-	l.addIn(f, p, c.offset(), c.offset())
+	at := c.offset()
+	if strings.HasPrefix(p.s[at:], "-") {
+		f.Message = "the accounts are no list: " + noBlankAfterDash
+	}
+	l.addIn(f, p, at, at)
 }
 
 // accountFault reports an item that is no account.

@@ -12,7 +12,7 @@ func accounts(text string) string {
 	return "mapAccounts: |\n  # who may come\n  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n"
 }
 
-const noList = "the accounts are no list: each begins with a dash"
+const noList = "the accounts are no list: "
 
 func TestAccountsThatAreNoListAreCorrectedWithTheirOwn(t *testing.T) {
 	for text, want := range map[string]string{
@@ -29,7 +29,7 @@ func TestAccountsThatAreNoListAreCorrectedWithTheirOwn(t *testing.T) {
 			t.Errorf("%s: %+v", text, r.Findings)
 			continue
 		}
-		if f := r.Findings[0]; f.Corrected != want || f.Message != noList || f.Line != 3 || f.Column != 3 {
+		if f := r.Findings[0]; f.Corrected != want || !strings.HasPrefix(f.Message, noList) || strings.HasPrefix(text, "-") == strings.HasSuffix(f.Message, "begins with a dash") || f.Line != 3 || f.Column != 3 {
 			t.Errorf("%s: %d:%d %s, corrected:\n%s", text, f.Line, f.Column, f.Message, f.Corrected)
 		}
 	}

@@ -101,10 +101,10 @@ func (it *itemLint) groups() {
 	it.nodeGroups()
 }
 
-// splitGroup undoes "a - b" and drops what cannot be seen.
+// splitGroup undoes "a - b" and "a -b", and drops what cannot be seen.
 func splitGroup(g string) []string {
 	var out []string
-	for part := range strings.SplitSeq(g, " - ") {
+	for part := range strings.SplitSeq(g, " -") {
 		part = strings.Map(func(r rune) rune {
 			if hidden(r) {
 				return -1

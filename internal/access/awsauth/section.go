@@ -137,25 +137,26 @@ func (l *linter) notAList(name string, p placed, c cursor, err error) {
 	if _, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // as it comes from encoding/json
 		f.Code, f.Message = CodeNotYAML, "text that opens with a brace is read as JSON, and this is none: "+err.Error()
 	}
+	at := c.offset()
+	if strings.HasPrefix(p.s[at:], "-") {
+		f.Message = "the section is no list: " + noBlankAfterDash
+	}
 	var items []string
 	for _, draft := range drafts(c, name) {
 		items = append(items, draft.mended(l.o))
 	}
 	f.Corrected = strings.Join(items, "")
-	at := c.lines.offset(1, 1)
-	if c.node != nil {
-		at = c.lines.offset(c.node.Line, c.node.Column)
-	}
 	l.addIn(f, p, at, at)
 }
 
 // drafts reads the keys of a mapping in the order of the file and begins a new
-// item wherever a key comes again: what was meant where a dash is missing.
+// item wherever a key comes again: what was meant where a dash is missing, or
+// the blank after it.
 func drafts(c cursor, section string) []entry {
 	var out []entry
 	seen := map[string]bool{}
 	for _, k := range c.keys() {
-		name := strings.ToLower(k.Value)
+		name := strings.TrimPrefix(strings.ToLower(k.Value), "-")
 		if len(out) == 0 || seen[name] {
 			out = append(out, entry{section: section})
 			clear(seen)

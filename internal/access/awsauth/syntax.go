@@ -225,13 +225,20 @@ func blankIndent(at *layout, line string) (string, string) {
 
 var keyed = regexp.MustCompile(`(?i)^(\s*(?:-\s+)?)(rolearn|userarn|username|groups|userid)(:)(\S.*)$`)
 
-// missingBlank puts a blank behind the colon of a key.
-func missingBlank(_ *layout, line string) (string, string) {
-	m := keyed.FindStringSubmatch(line)
-	if m == nil {
-		return line, ""
+var dashed = regexp.MustCompile(`^(\s*-)([^\s-].*)$`)
+
+const noBlankAfterDash = "a blank is missing after the dash"
+
+// missingBlank puts a blank behind the dash of an item and the colon of a key.
+func missingBlank(_ *layout, line string) (mended, message string) {
+	mended = dashed.ReplaceAllString(line, "$1 $2")
+	if mended != line {
+		message = noBlankAfterDash
 	}
-	return m[1] + m[2] + ": " + m[4], "a blank is missing after " + m[2] + ":"
+	if m := keyed.FindStringSubmatch(mended); m != nil {
+		mended, message = m[1]+m[2]+": "+m[4], "a blank is missing after "+m[2]+":"
+	}
+	return mended, message
 }
 
 var valued = regexp.MustCompile(`^(\s*(?:-\s+)?(?:\w+:\s+)?)([^\s'"|>\[#-][^#]*?)(\s+#.*|\s*)$`)
@@ -309,7 +316,7 @@ func (at *layout) see(line string) {
 		at.dash = len(line) - len(body)
 	}
 	if keyed {
-		at.gap, at.keyed = len(m[1]), true
+		at.gap, at.keyed = max(2, len(m[1])), true
 	}
 }
 

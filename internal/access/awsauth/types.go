@@ -142,7 +142,14 @@ func (it *itemLint) wantSSO(name string, raw json.RawMessage) {
 	}
 }
 
-// splitGroups takes the groups out of a text such as "a, b" or "- a - b".
+// splitGroups takes the groups out of a text such as "a, b", "[a, b]" or
+// "- a - b". No group begins with a dash: a blank was forgotten after it.
 func splitGroups(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || hidden(r) || r == '[' || r == ']' })
+	var groups []string
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return hidden(r) || strings.ContainsRune(`,[]"'`, r) }) {
+		if word = strings.TrimLeft(word, "-"); word != "" {
+			groups = append(groups, word)
+		}
+	}
+	return groups
 }

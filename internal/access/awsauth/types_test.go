@@ -1,6 +1,7 @@
 package awsauth_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
@@ -64,6 +65,18 @@ func TestAnARNThatIsNoTextIsNotCorrected(t *testing.T) {
 	for _, f := range awsauth.Lint([]byte("mapRoles: |\n  - rolearn: 012345678901\n    username: dev\n    groups: [7]\n"), awsauth.Options{}).Findings {
 		if f.Corrected != "" {
 			t.Errorf("%q", f.Corrected)
+		}
+	}
+}
+
+func TestGroupsInOneTextAreToldApart(t *testing.T) {
+	for _, groups := range []string{
+		"a:b c", "'a:b, c'", "'[a:b, c]'", `"['a:b', \"c\"]"`, `"- a:b - c"`, `"- a:b\n- c"`, "'- a:b -c'", "-a:b -c", "\n      -a:b\n      -c", "|\n      - a:b\n      -c",
+		"\n    - a:b\n     - c", "\n    - a:b\n     -c",
+	} {
+		m := awsauth.Parse(map[string]string{awsauth.MapRoles: corrected(t, withGroups(groups))})
+		if len(m.Roles) != 1 || !slices.Equal(m.Roles[0].Groups, []string{"a:b", "c"}) {
+			t.Errorf("groups: %s: %+v", groups, m)
 		}
 	}
 }
