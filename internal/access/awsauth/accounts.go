@@ -37,7 +37,7 @@ func (l *linter) accounts() {
 		err = yamlv2.Unmarshal([]byte(p.s), &accounts)
 	}
 	l.secondDocument(MapAccounts, p)
-	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
+	c := cursor{node: parseNode(p.s), text: p.s, lines: yamlLines(p.s)}
 	if err != nil {
 		l.noAccounts(p, c)
 		return

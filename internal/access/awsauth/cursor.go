@@ -36,7 +36,7 @@ func errorOffset(text string) (int, bool) {
 	if !ok || load.Mark.Line < 1 {
 		return 0, false
 	}
-	return linesOf(text).offset(load.Mark.Line, load.Mark.Column), true
+	return yamlLines(text).offset(load.Mark.Line, load.Mark.Column), true
 }
 
 func (c cursor) offset() int { return c.offsetOf(c.node) }

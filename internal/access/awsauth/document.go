@@ -134,7 +134,7 @@ func readPart(src string, from, to int) []*document {
 	if root == nil {
 		return nil
 	}
-	c := cursor{lines: linesOf(text), text: text, base: from}
+	c := cursor{lines: yamlLines(text), text: text, base: from}
 	c.node = parseNode(text)
 	if items := listItems(root); items != nil {
 		if found := readList(src, items, c.at("items")); len(found) > 0 {

@@ -52,7 +52,7 @@ func LintData(data map[string]string, o Options) *Report {
 	d := &document{kind: "ConfigMap", name: "aws-auth", namespace: "kube-system", data: data, places: map[string]placed{}, firstLine: map[string]int{}}
 	var src strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(data)) {
-		d.firstLine[name] = strings.Count(src.String(), "\n")
+		d.firstLine[name] = len(linesOf(src.String()).start) - 1
 		p := whole(data[name])
 		for i := range p.at {
 			p.at[i] += src.Len()

@@ -50,16 +50,7 @@ func (a *aligner) put(n, width int) {
 }
 
 // brk is the length of the line break at pos, or 0.
-func (a *aligner) brk() int {
-	rest := a.src[min(a.pos, len(a.src)):]
-	switch {
-	case strings.HasPrefix(rest, "\r\n"):
-		return 2
-	case rest != "" && (rest[0] == '\n' || rest[0] == '\r'):
-		return 1
-	}
-	return 0
-}
+func (a *aligner) brk() int { return yamlBreak(a.src[min(a.pos, len(a.src)):]) }
 
 // header steps over "|2-" and what follows it on the line, and finds how far
 // the content is indented: by as much as its first line that is not blank has
@@ -95,6 +86,10 @@ func leading(s string) int {
 func (a *aligner) block() bool {
 	a.skipIndent()
 	for len(a.at) < len(a.value) {
+		if a.kept() {
+			a.skipIndent()
+			continue
+		}
 		next := a.value[len(a.at)]
 		if a.brk() > 0 && (next == '\n' || next == ' ') {
 			if !a.foldBlock() {
@@ -105,6 +100,18 @@ func (a *aligner) block() bool {
 		if a.pos >= len(a.src) || a.src[a.pos] != next {
 			return next == '\n' && a.pos >= len(a.src) && a.finish()
 		}
+		a.put(1, 1)
+	}
+	return true
+}
+
+// kept places a break that stays as it is: of all breaks only U+2028 and U+2029.
+func (a *aligner) kept() bool {
+	n := a.brk()
+	if n < len("\u2028") || !strings.HasPrefix(a.value[len(a.at):], a.src[a.pos:a.pos+n]) {
+		return false
+	}
+	for range n {
 		a.put(1, 1)
 	}
 	return true
@@ -167,8 +174,7 @@ func (a *aligner) flow(quote byte) bool {
 			continue
 		}
 		next := a.value[len(a.at)]
-		if (next == ' ' || next == '\n') && a.atFold() {
-			a.foldFlow()
+		if a.atFold() && a.foldFlow() {
 			continue
 		}
 		if a.src[a.pos] != next {
@@ -184,22 +190,31 @@ func (a *aligner) flow(quote byte) bool {
 }
 
 // atFold says whether nothing but blanks stands between here and a break.
-func (a *aligner) atFold() bool {
-	rest := strings.TrimLeft(a.src[a.pos:], " \t")
-	return rest != "" && (rest[0] == '\n' || rest[0] == '\r')
+func (a *aligner) atFold() bool { return yamlBreak(strings.TrimLeft(a.src[a.pos:], " \t")) > 0 }
+
+// foldFlow places what a stretch of blanks and breaks became: one blank, one
+// break fewer than there were, or the break that stays.
+func (a *aligner) foldFlow() bool {
+	rest := a.src[a.pos:]
+	switch a.value[len(a.at)] {
+	case ' ', '\n':
+		n := max(1, len(a.value[len(a.at):])-len(strings.TrimLeft(a.value[len(a.at):], "\n")))
+		a.put(n, len(rest)-len(strings.TrimLeft(rest, " \t"+breaks)))
+		return true
+	}
+	save := a.pos
+	a.skipBlanks()
+	if !a.kept() {
+		a.pos = save
+		return false
+	}
+	a.skipBlanks()
+	return true
 }
 
-// foldFlow places what a stretch of blanks and breaks became: one blank, or
-// one break fewer than there were.
-func (a *aligner) foldFlow() {
-	n := 1
-	if a.value[len(a.at)] == '\n' {
-		for len(a.at)+n < len(a.value) && a.value[len(a.at)+n] == '\n' {
-			n++
-		}
-	}
+func (a *aligner) skipBlanks() {
 	rest := a.src[a.pos:]
-	a.put(n, len(rest)-len(strings.TrimLeft(rest, " \t\r\n")))
+	a.pos += len(rest) - len(strings.TrimLeft(rest, " \t"))
 }
 
 var escapes = map[byte]string{
@@ -213,8 +228,8 @@ func (a *aligner) escape() bool {
 	if rest == "" {
 		return false
 	}
-	if rest[0] == '\n' || rest[0] == '\r' { // the line goes on
-		a.pos += 1 + len(rest) - len(strings.TrimLeft(rest, " \t\r\n"))
+	if yamlBreak(rest) > 0 { // the line goes on
+		a.pos += 1 + len(rest) - len(strings.TrimLeft(rest, " \t"+breaks))
 		return true
 	}
 	text, width := escapes[rest[0]], 2

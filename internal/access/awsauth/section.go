@@ -74,7 +74,7 @@ func (l *linter) section(name string) {
 		}
 	}
 	l.secondDocument(name, p)
-	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
+	c := cursor{node: parseNode(p.s), text: p.s, lines: yamlLines(p.s)}
 	var items []json.RawMessage
 	if err := json.Unmarshal(doc, &items); err != nil {
 		l.notAList(name, p, c, err)
@@ -89,7 +89,7 @@ func (l *linter) section(name string) {
 // secondDocument reports the line where the first YAML document of a section
 // ends, if anything stands after it: the authenticator reads the first alone.
 func (l *linter) secondDocument(name string, p placed) {
-	in := linesOf(p.s)
+	in := yamlLines(p.s)
 	end, begun := -1, false
 	for i := range in.start {
 		line := in.line(i)

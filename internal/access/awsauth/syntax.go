@@ -23,7 +23,7 @@ type change struct {
 // Of what is good it takes the first that can be reached.
 func (l *linter) syntax(name string, p placed, err error, good ...func(string) bool) placed {
 	f := Finding{Code: CodeNotYAML, Section: name, Item: -1, Effect: dropEffect(name)}
-	in := linesOf(p.s)
+	in := yamlLines(p.s)
 	changes := repair(in, good)
 	if len(changes) == 0 {
 		f.Message = "the section is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
@@ -203,7 +203,7 @@ func isItems(text string) bool {
 	return len(items) > 0 && len(items) == len(arnLine.FindAllString(text, -1))
 }
 
-var arnLine = regexp.MustCompile(`(?im)^[ \t]*(-\s+)?["']?(rolearn|userarn)["']?\s*:`)
+var arnLine = regexp.MustCompile("(?i)(?:^|[" + breaks + `])[ \t]*(-\s+)?["']?(rolearn|userarn)["']?\s*:`)
 
 // blankIndent replaces what is no blank in the indentation of a line.
 func blankIndent(at *layout, line string) (string, string) {
