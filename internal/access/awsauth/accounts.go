@@ -106,15 +106,6 @@ func accountsUnder(n *yaml.Node) []string {
 	return found
 }
 
-// listed writes accounts as they should stand.
-func listed(accounts []string) string {
-	var b strings.Builder
-	for _, a := range accounts {
-		b.WriteString("- \"" + a + "\"\n")
-	}
-	return b.String()
-}
-
 func keepDigits(r rune) rune {
 	if r < '0' || r > '9' {
 		return -1

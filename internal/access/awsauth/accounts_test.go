@@ -21,8 +21,8 @@ func TestAccountsThatAreNoListAreCorrectedWithTheirOwn(t *testing.T) {
 		"444455556666, 4444-5555-7777":                  "- \"444455556666\"\n- \"444455557777\"\n",
 		"-444455556666\n-444455557777":                  "- \"444455556666\"\n- \"444455557777\"\n",
 		"a: 444455556666\n444455557777: [444455558888]": "- \"444455556666\"\n- \"444455557777\"\n- \"444455558888\"\n",
-		`{"a": "b"}`:                                    "- \"<ACCOUNT>\"\n",
-		"4444":                                          "- \"<ACCOUNT>\"\n",
+		`{"a": "b"}`:                                    "- <ACCOUNT>\n",
+		"4444":                                          "- <ACCOUNT>\n",
 	} {
 		r := awsauth.Lint([]byte(accounts(text)), awsauth.Options{})
 		if len(r.Findings) != 1 {

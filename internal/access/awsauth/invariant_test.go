@@ -94,3 +94,14 @@ func FuzzLint(f *testing.F) {
 		}
 	})
 }
+
+// The time that a file takes grows with its size alone: each of these would
+// take minutes if it grew with the square.
+func TestLongTextsAreReadOnce(t *testing.T) {
+	const many = 1 << 17
+	for _, groups := range []string{`["` + strings.Repeat(" ", many) + `x"]`, "[" + strings.Repeat("a b,\n      ", many/16) + "7]"} {
+		if r := awsauth.Lint([]byte(withGroups(groups)), awsauth.Options{}); len(r.Findings) == 0 {
+			t.Error("nothing is wrong")
+		}
+	}
+}

@@ -108,7 +108,12 @@ func (a *aligner) block() bool {
 // kept places a break that stays as it is: of all breaks only U+2028 and U+2029.
 func (a *aligner) kept() bool {
 	n := a.brk()
-	if n < len("\u2028") || !strings.HasPrefix(a.value[len(a.at):], a.src[a.pos:a.pos+n]) {
+	return n >= len("\u2028") && a.stay(n)
+}
+
+// stay places the next n bytes of the text if the value has them too.
+func (a *aligner) stay(n int) bool {
+	if !strings.HasPrefix(a.value[len(a.at):], a.src[a.pos:a.pos+n]) {
 		return false
 	}
 	for range n {
@@ -174,7 +179,7 @@ func (a *aligner) flow(quote byte) bool {
 			continue
 		}
 		next := a.value[len(a.at)]
-		if a.atFold() && a.foldFlow() {
+		if n := a.blanks(); yamlBreak(a.src[a.pos+n:]) > 0 && a.foldFlow() || n > 0 && a.stay(n) {
 			continue
 		}
 		if a.src[a.pos] != next {
@@ -189,8 +194,11 @@ func (a *aligner) flow(quote byte) bool {
 	return true
 }
 
-// atFold says whether nothing but blanks stands between here and a break.
-func (a *aligner) atFold() bool { return yamlBreak(strings.TrimLeft(a.src[a.pos:], " \t")) > 0 }
+// blanks counts those that stand here.
+func (a *aligner) blanks() int {
+	rest := a.src[a.pos:]
+	return len(rest) - len(strings.TrimLeft(rest, " \t"))
+}
 
 // foldFlow places what a stretch of blanks and breaks became: one blank, one
 // break fewer than there were, or the break that stays.
@@ -203,18 +211,13 @@ func (a *aligner) foldFlow() bool {
 		return true
 	}
 	save := a.pos
-	a.skipBlanks()
+	a.pos += a.blanks()
 	if !a.kept() {
 		a.pos = save
 		return false
 	}
-	a.skipBlanks()
+	a.pos += a.blanks()
 	return true
-}
-
-func (a *aligner) skipBlanks() {
-	rest := a.src[a.pos:]
-	a.pos += len(rest) - len(strings.TrimLeft(rest, " \t"))
 }
 
 var escapes = map[byte]string{

@@ -42,6 +42,18 @@ func (e *entry) yaml(arn string) string {
 	return string(out)
 }
 
+// listed writes texts as a list; none are nothing.
+func listed(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	out, err := yamlv2.Marshal(texts)
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
 // mended writes the item with its ARN as far as that can be corrected. Without
 // an ARN it is no item.
 func (e *entry) mended(o *Options) string {

@@ -111,11 +111,8 @@ func (it *itemLint) wantGroups(name string, raw json.RawMessage) {
 			if _, ok := g.(string); ok || g == nil {
 				continue
 			}
-			corrected := ""
-			if i < len(it.e.groups) && it.e.groups[i] != "" {
-				corrected = it.e.mended(it.l.o)
-			}
-			it.wrongType(c.index(i), "a group is no text", "that group is lost", corrected)
+			at := c.index(i)
+			it.wrongType(at, "a group is no text", "that group is lost", listed(splitGroups(spelling(at.node))))
 		}
 	case string:
 		it.wrongType(c, "groups is a text, not a list", lost, it.e.mended(it.l.o))

@@ -44,11 +44,12 @@ func TestAValueOfAnotherTypeIsCorrectedAsItIsSpelled(t *testing.T) {
 		if got, want := corrected(t, src), `accountID: "`+spelled+"\"\n"; got != want {
 			t.Errorf("%s: %q", spelled, got)
 		}
-		for _, groups := range []string{"[a, " + spelled + "]", "a " + spelled} {
-			m := awsauth.Parse(map[string]string{awsauth.MapRoles: corrected(t, withGroups(groups))})
-			if len(m.Roles) != 1 || len(m.Roles[0].Groups) != 2 || m.Roles[0].Groups[1] != spelled || m.Roles[0].Username != "dev" {
-				t.Errorf("groups: %s: %+v", groups, m)
-			}
+		if got, want := corrected(t, withGroups("[a, "+spelled+"]")), `- "`+spelled+"\"\n"; got != want {
+			t.Errorf("%s: %q", spelled, got)
+		}
+		m := awsauth.Parse(map[string]string{awsauth.MapRoles: corrected(t, withGroups("a "+spelled))})
+		if len(m.Roles) != 1 || !slices.Equal(m.Roles[0].Groups, []string{"a", spelled}) {
+			t.Errorf("%s: %+v", spelled, m)
 		}
 	}
 }
@@ -62,7 +63,7 @@ func TestAWholeItemIsCorrectedAsItIsSpelled(t *testing.T) {
 }
 
 func TestAnARNThatIsNoTextIsNotCorrected(t *testing.T) {
-	for _, f := range awsauth.Lint([]byte("mapRoles: |\n  - rolearn: 012345678901\n    username: dev\n    groups: [7]\n"), awsauth.Options{}).Findings {
+	for _, f := range awsauth.Lint([]byte("mapRoles: |\n  - rolearn: 012345678901\n    username: dev\n    groups: a b\n"), awsauth.Options{}).Findings {
 		if f.Corrected != "" {
 			t.Errorf("%q", f.Corrected)
 		}
@@ -72,11 +73,15 @@ func TestAnARNThatIsNoTextIsNotCorrected(t *testing.T) {
 func TestGroupsInOneTextAreToldApart(t *testing.T) {
 	for _, groups := range []string{
 		"a:b c", "'a:b, c'", "'[a:b, c]'", `"['a:b', \"c\"]"`, `"- a:b - c"`, `"- a:b\n- c"`, "'- a:b -c'", "-a:b -c", "\n      -a:b\n      -c", "|\n      - a:b\n      -c",
-		"\n    - a:b\n     - c", "\n    - a:b\n     -c",
 	} {
 		m := awsauth.Parse(map[string]string{awsauth.MapRoles: corrected(t, withGroups(groups))})
 		if len(m.Roles) != 1 || !slices.Equal(m.Roles[0].Groups, []string{"a:b", "c"}) {
 			t.Errorf("groups: %s: %+v", groups, m)
+		}
+	}
+	for _, groups := range []string{"\n    - a:b\n     - c", "\n    - a:b\n     -c"} {
+		if got := corrected(t, withGroups(groups)); got != "- a:b\n- c\n" {
+			t.Errorf("groups: %s: %q", groups, got)
 		}
 	}
 }
