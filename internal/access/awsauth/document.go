@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -116,7 +114,7 @@ func readPart(src string, from, to int) []*document {
 	if err != nil {
 		d.refuse(from, "the file is no YAML, so kubectl refuses it: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		d.syntaxOffset(text, from)
-		d.badByte(text, from, err)
+		d.badCharacter(text, from, err)
 		d.broken = &d.faults[0]
 		if strings.HasPrefix(firstLine(text), "-") {
 			d.faults = nil
@@ -157,44 +155,6 @@ func (d *document) syntaxOffset(text string, base int) {
 	}
 }
 
-// badByte moves the last refusal to the byte that no YAML may hold, where that
-// is what the parser complains of.
-func (d *document) badByte(text string, base int, err error) {
-	at, bad := -1, ""
-	switch why := err.Error(); {
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"): // UTF-16
-	case strings.Contains(why, "UTF-8"):
-		at = notUTF8(text)
-		bad = "is no UTF-8"
-	case strings.Contains(why, "control characters"):
-		at = strings.IndexFunc(text, notYAML)
-		bad = "is a control character"
-	}
-	if at >= 0 {
-		_, n := utf8.DecodeRuneInString(text[at:])
-		r := &d.faults[len(d.faults)-1]
-		r.offset, r.wrong = base+at, strconv.Quote(text[at:at+n])
-		r.message = "the file is no YAML, so kubectl refuses it: " + r.wrong + " " + bad
-	}
-}
-
-// notYAML tells the characters that no YAML may hold, not even in a comment.
-func notYAML(r rune) bool {
-	return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) || r == 0xfffe || r == 0xffff
-}
-
-// notUTF8 is the offset of the first byte that is no UTF-8, or -1.
-func notUTF8(text string) int {
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRuneInString(text[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return -1
-}
-
 // jsonOffset is the place where a text stops to be JSON.
 func jsonOffset(text string, err error) int {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
@@ -224,13 +184,16 @@ func (d *document) readRoot(root any, c cursor) {
 func (d *document) readManifest(v map[string]any, c cursor) {
 	d.offset = c.offset()
 	d.kind = str(v["kind"])
+	meta, _ := v["metadata"].(map[string]any)
+	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
+	if d.orderMarks(c) {
+		return // what is under such a field is missing
+	}
 	if d.kind == "" {
 		d.kind = "ConfigMap"
 		d.refuse(c.offset(), "the manifest has no kind, so kubectl refuses it", "kind: ConfigMap")
 	}
 	d.apiVersion(v["apiVersion"], c)
-	meta, _ := v["metadata"].(map[string]any)
-	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
 	switch data := v["data"].(type) {
 	case nil:
 	case map[string]any:

@@ -43,7 +43,7 @@ func (r *Report) Failed() bool {
 // documents with one among them, YAML or JSON) or the ConfigMap's data alone,
 // and says all that is wrong with it.
 func Lint(src []byte, o Options) *Report {
-	return lint(read(string(src)), &o)
+	return lint(read(decoded(src)), &o)
 }
 
 // LintData is Lint on the data of a ConfigMap that was read from a cluster.
@@ -240,4 +240,4 @@ func (l *linter) empty(m *Mappings) {
 
 // Data reads the data of the ConfigMap out of a file, in any form that Lint
 // takes. What cannot be read is left out.
-func Data(src []byte) map[string]string { return read(string(src)).data }
+func Data(src []byte) map[string]string { return read(decoded(src)).data }

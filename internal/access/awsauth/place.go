@@ -41,8 +41,15 @@ type lines struct {
 // linesOf cuts a text as editors do, and all that shows a line by its number.
 func linesOf(text string) lines { return cut(text, lineBreak) }
 
-// yamlLines cuts a text as the parsers of YAML do, which know more breaks.
-func yamlLines(text string) lines { return cut(text, yamlBreak) }
+// yamlLines cuts a text as the parsers of YAML do, which know more breaks and
+// count no byte order mark.
+func yamlLines(text string) lines {
+	l := cut(text, yamlBreak)
+	if strings.HasPrefix(text, orderMark) {
+		l.start[0] = len(orderMark)
+	}
+	return l
+}
 
 func cut(text string, brk func(rest string) int) lines {
 	l := lines{text: text, start: []int{0}}

@@ -3,6 +3,8 @@ package awsauth
 import (
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -225,6 +227,16 @@ var escapes = map[byte]string{
 	'e': "\x1b", ' ': " ", '"': "\"", '\'': "'", '/': "/", '\\': "\\", 'N': "\u0085", '_': "\u00a0", 'L': "\u2028", 'P': "\u2029",
 }
 
+// lowSurrogate reads the second escape of a character that JSON writes by two.
+func lowSurrogate(s string) (rune, bool) {
+	digits, ok := strings.CutPrefix(s, `\u`)
+	if !ok || len(digits) < 4 {
+		return 0, false
+	}
+	code, err := strconv.ParseUint(digits[:4], 16, 16)
+	return rune(code), err == nil
+}
+
 // escape places what one backslash sequence stands for.
 func (a *aligner) escape() bool {
 	rest := a.src[a.pos+1:]
@@ -241,10 +253,15 @@ func (a *aligner) escape() bool {
 			return false
 		}
 		code, err := strconv.ParseUint(rest[1:1+digits], 16, 32)
-		if err != nil || !utf8.ValidRune(rune(code)) {
+		if err != nil || code > unicode.MaxRune {
 			return false
 		}
 		text, width = string(rune(code)), 2+digits
+		if low, ok := lowSurrogate(rest[1+digits:]); ok && utf16.IsSurrogate(rune(code)) {
+			if r := utf16.DecodeRune(rune(code), low); r != utf8.RuneError {
+				text, width = string(r), 2*width
+			}
+		}
 	}
 	if text == "" || !strings.HasPrefix(a.value[len(a.at):], text) {
 		return false
