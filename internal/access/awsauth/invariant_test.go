@@ -86,6 +86,9 @@ func FuzzLint(f *testing.F) {
 		}
 		f.Add(src)
 	}
+	for _, text := range []string{"\xff\xfea\x00", "\xfe\xff\x00a\xd8", "\ufeffmapRoles: |\n  \ufeff- a\n", `{"data":{"mapRoles":"- rolearn: \ud83d\ude00\ud83d"}}`, "mapRoles: \"- a\u0085\u2028 b\"\u2029", "mapAccounts: |\n  -1\n  - {a: 111122223333}\n"} {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		r := awsauth.Lint(src, awsauth.Options{Granted: []string{"arn:aws:iam::111122223333:role/Dev"}})
 		checkInvariants(t, r)
@@ -99,9 +102,15 @@ func FuzzLint(f *testing.F) {
 // take minutes if it grew with the square.
 func TestLongTextsAreReadOnce(t *testing.T) {
 	const many = 1 << 17
-	for _, groups := range []string{`["` + strings.Repeat(" ", many) + `x"]`, "[" + strings.Repeat("a b,\n      ", many/16) + "7]"} {
-		if r := awsauth.Lint([]byte(withGroups(groups)), awsauth.Options{}); len(r.Findings) == 0 {
-			t.Error("nothing is wrong")
+	for _, src := range []string{
+		withGroups(`["` + strings.Repeat(" ", many) + `x"]`), withGroups("[" + strings.Repeat("a b,", many/4) + "7]"),
+		"mapAccounts: [" + strings.Repeat("1,", many/2) + "1]\n", "mapAccounts: |\n  [" + strings.Repeat("1,", many/2) + "1]\n",
+		"mapRoles: |\n  [" + strings.Repeat("~,", many/2) + "~]\n",
+	} {
+		r := awsauth.Lint([]byte(src), awsauth.Options{})
+		var out bytes.Buffer
+		if err := r.Write(&out, "json"); err != nil || len(r.Findings) == 0 || out.Len() > 1<<26 {
+			t.Errorf("%.40q: %d findings in %d bytes, %v", src, len(r.Findings), out.Len(), err)
 		}
 	}
 }

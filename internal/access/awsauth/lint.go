@@ -105,11 +105,17 @@ type linter struct {
 	entries []entry // every item that could be read, the dropped ones too
 }
 
+// maxSource is how long a line may be, in bytes, to be shown: one that is a
+// whole file may have thousands of findings.
+const maxSource = 1 << 10
+
 // add keeps a finding whose wrong text stands in [from, to) of the file.
 func (l *linter) add(f Finding, from, to int) {
 	f.Line, f.Column = l.lines.position(from)
 	endLine, endColumn := l.lines.position(max(from, to))
-	f.Source = l.lines.line(f.Line - 1)
+	if source := l.lines.line(f.Line - 1); len(source) <= maxSource {
+		f.Source = source
+	}
 	if endLine != f.Line {
 		_, endColumn = l.lines.position(l.lines.end(f.Line - 1))
 	}
@@ -203,10 +209,18 @@ func dropEffect(section string) string {
 
 // unexplained makes sure that no error of the authenticator is passed over.
 func (l *linter) unexplained(errs []ParseError) {
+	type at struct {
+		section string
+		item    int
+	}
+	said, anything := map[at]bool{}, map[string]bool{}
+	for _, f := range l.found {
+		if f.Severity != SeverityInfo {
+			said[at{f.Section, f.Item}], anything[f.Section] = true, true
+		}
+	}
 	for _, e := range errs {
-		if slices.ContainsFunc(l.found, func(f Finding) bool {
-			return f.Section == e.Section && f.Severity != SeverityInfo && (e.Item < 0 || f.Item < 0 || f.Item == e.Item)
-		}) {
+		if said[at{e.Section, -1}] || said[at{e.Section, e.Item}] || e.Item < 0 && anything[e.Section] {
 			continue
 		}
 		f := Finding{Code: CodeWrongType, Severity: SeverityError, Section: e.Section, Item: e.Item, Message: e.Err.Error(), Effect: "what is wrong is lost, the rest stays"}
@@ -218,6 +232,7 @@ func (l *linter) unexplained(errs []ParseError) {
 		case ErrorType:
 		}
 		l.addIn(f, l.d.places[e.Section], 0, 0)
+		said[at{e.Section, e.Item}] = true
 	}
 }
 

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -36,6 +37,7 @@ func whole(s string) placed {
 type lines struct {
 	text        string
 	start, stop []int
+	runes       []int // how many characters begin before each byte
 }
 
 // linesOf cuts a text as editors do, and all that shows a line by its number.
@@ -52,7 +54,7 @@ func yamlLines(text string) lines {
 }
 
 func cut(text string, brk func(rest string) int) lines {
-	l := lines{text: text, start: []int{0}}
+	l := lines{text: text, start: []int{0}, runes: runesOf(text)}
 	for i := 0; i < len(text); {
 		n := brk(text[i:])
 		if n > 0 {
@@ -63,6 +65,21 @@ func cut(text string, brk func(rest string) int) lines {
 	}
 	l.stop = append(l.stop, len(text))
 	return l
+}
+
+// runesOf makes columns as cheap to find at the end of a line as at its
+// beginning: a file may be one line.
+func runesOf(text string) []int {
+	before := make([]int, 0, len(text)+1)
+	n := 0
+	for i := 0; i < len(text); n++ {
+		_, width := utf8.DecodeRuneInString(text[i:])
+		for range width {
+			before = append(before, n)
+		}
+		i += width
+	}
+	return append(before, n)
 }
 
 // lineBreak is the length of the break that a text begins with, or 0.
@@ -95,19 +112,16 @@ func yamlBreak(s string) int {
 func (l lines) position(offset int) (line, column int) {
 	offset = max(0, min(offset, len(l.text)))
 	i := sort.SearchInts(l.start, offset+1) - 1
-	return i + 1, utf8.RuneCountInString(l.text[l.start[i]:offset]) + 1
+	return i + 1, l.runes[offset] - l.runes[l.start[i]] + 1
 }
 
 // offset is the inverse of position; what lies outside is moved to the nearest
 // place inside.
 func (l lines) offset(line, column int) int {
 	i := max(0, min(line-1, len(l.start)-1))
-	at, end := l.start[i], l.end(i)
-	for ; column > 1 && at < end; column-- {
-		_, n := utf8.DecodeRuneInString(l.text[at:])
-		at += n
-	}
-	return at
+	at := l.start[i]
+	n, _ := slices.BinarySearch(l.runes[at:l.end(i)], l.runes[at]+column-1)
+	return at + n
 }
 
 // end is the offset of the break that ends line i (from 0), or of the text's
