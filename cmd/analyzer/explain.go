@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -45,11 +44,9 @@ the answers of list-access-entries, describe-access-entry and describe-cluster, 
   analyzer explain --aws-auth aws-auth.yaml --access-entries entries.json incident.log`
 }
 
-var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
-
 // Run answers what was pasted.
 func (c *explainCmd) Run(r *run) error {
-	if c.Account != "" && !accountForm.MatchString(c.Account) {
+	if c.Account != "" && !authlog.IsAccount(c.Account) {
 		return fmt.Errorf("--account: %q is no account id of 12 digits", c.Account)
 	}
 	text, err := readAll(c.File, r.stdin)

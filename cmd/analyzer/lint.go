@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/eks-authlog/eks-authlog/internal/access/awsauth"
 	"github.com/eks-authlog/eks-authlog/internal/api"
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/diagnose"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
 )
 
 // linter answers POST /lint/aws-auth.
@@ -39,7 +42,7 @@ type lintAWSAuthCmd struct {
 	CAFile       string `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`
 	StoragePath  string `name:"storage.path" help:"The database, while no daemon has it open." placeholder:"FILE"`
 	ConfigFile   string `name:"config.file" help:"Configuration file of serve: its database and its sources." placeholder:"FILE"`
-	Granted      string `help:"File with the principals that get in, one ARN a line, instead." placeholder:"FILE"`
+	Granted      string `help:"File with the principals that get in, one ARN a line, instead. A # begins a comment." placeholder:"FILE"`
 }
 
 // Help says how to use it before a change.
@@ -54,6 +57,9 @@ func (c *lintAWSAuthCmd) Help() string {
 
 // Run prints the findings.
 func (c *lintAWSAuthCmd) Run(ctx context.Context, r *run) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	granted, err := c.granted(ctx, r)
 	if err != nil {
 		return err
@@ -67,6 +73,19 @@ func (c *lintAWSAuthCmd) Run(ctx context.Context, r *run) error {
 	}
 	if report.Failed() || report.Refused {
 		return &exitError{status: 1}
+	}
+	return nil
+}
+
+// check refuses what no cluster has: it would make every ARN of the file wrong.
+func (c *lintAWSAuthCmd) check() error {
+	switch {
+	case c.Account != "" && !authlog.IsAccount(c.Account):
+		return fmt.Errorf("--account: %q is no account id of 12 digits", c.Account)
+	case c.Region != "" && !authlog.IsRegion(c.Region):
+		return fmt.Errorf("--region: %q is no region such as eu-central-1", c.Region)
+	case c.Partition != "" && !rules.IsPartition(c.Partition):
+		return fmt.Errorf("--partition: %q is no partition such as aws-cn", c.Partition)
 	}
 	return nil
 }

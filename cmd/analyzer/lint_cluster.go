@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 	"github.com/eks-authlog/eks-authlog/internal/client"
 	"github.com/eks-authlog/eks-authlog/internal/metrics"
+	"github.com/eks-authlog/eks-authlog/internal/rules"
 	"github.com/eks-authlog/eks-authlog/internal/store"
 )
 
@@ -87,14 +87,7 @@ func (c *lintAWSAuthCmd) granted(ctx context.Context, r *run) ([]string, error) 
 		if err != nil {
 			return nil, fmt.Errorf("--granted: %w", err)
 		}
-		var arns []string
-		for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-			if arn := strings.TrimSpace(lines.Text()); arn != "" {
-				arns = append(arns, arn)
-			}
-		}
-		slices.Sort(arns)
-		return slices.Compact(arns), nil
+		return principals(c.Granted, text)
 	case !c.WouldLockOut:
 		return nil, nil
 	case c.Cluster == "":
@@ -103,6 +96,27 @@ func (c *lintAWSAuthCmd) granted(ctx context.Context, r *run) ([]string, error) 
 		return c.grantedOnServer(ctx, r)
 	}
 	return c.grantedInStore(ctx, r)
+}
+
+// principals reads the canonical ARNs of a file that has one in each line: a
+// session counts as its role, and a role is known without its path.
+func principals(file, text string) ([]string, error) {
+	var arns []string
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		arn, ok := rules.Canonical(words[0])
+		if !ok || len(words) > 1 && !strings.HasPrefix(words[1], "#") {
+			return nil, fmt.Errorf("--granted: %s:%d: %q is no ARN of a principal", file, n, strings.TrimSpace(line))
+		}
+		arns = append(arns, authlog.CanonicalARN(arn))
+	}
+	slices.Sort(arns)
+	return slices.Compact(arns), nil
 }
 
 func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string, error) {

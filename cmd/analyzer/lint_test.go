@@ -167,3 +167,28 @@ func TestLintTakesWhatTheDaemonKnowsOfTheCluster(t *testing.T) {
 	file = written(t, "mapRoles: |\n  - rolearn: arn:aws:iam::444455556666:role/r1\n    username: dev\n")
 	s.says(t, "the partition of its region", 1, []string{"aws-cn"}, "--would-lock-out", "--cluster", "web", file, "--server", answers(t, "CONFIG_MAP"))
 }
+
+func TestLintTakesThePrincipalsOfAFile(t *testing.T) {
+	s := newStage(t, "")
+	file := written(t, "mapRoles: |\n  - rolearn: "+stageIAM+"role/r1\n    username: dev\n")
+	in := func(name string) string { return "would lock out " + name + "\n" }
+	granted := written(t, "# who came\r\n\r\n  "+stageIAM+"role/team/r1\r\n"+
+		"arn:aws:sts::111122223333:assumed-role/r2/alice # Alice\n"+stageIAM+"role/r2\n\n#"+stageIAM+"role/r3\n"+stageIAM+"user/dev/bob")
+	s.says(t, "who is denied", 1, []string{in(stageIAM + "role/r2"), in(stageIAM + "user/dev/bob"), " 2 principals locked out"}, "--granted", granted, file)
+	for _, line := range []string{"r2", "role/r2", "arn:aws:s3:::bucket", stageIAM + "role/r2 " + stageIAM + "role/r3", "arn:aws:iam::111122223333"} {
+		granted := written(t, "# who came\n\n"+line+"\n")
+		status, said := s.lint(t, "--granted", granted, file)
+		if status != 1 || !strings.Contains(said, fmt.Sprintf("--granted: %s:3: %q is no ARN of a principal", granted, line)) {
+			t.Errorf("%q: status %d\n%s", line, status, said)
+		}
+	}
+}
+
+func TestLintRefusesWhatNoClusterHas(t *testing.T) {
+	s := newStage(t, "")
+	file := written(t, "mapRoles: |\n  - rolearn: "+stageIAM+"role/r1\n    username: dev\n")
+	for flag, value := range map[string]string{"--account": "1111-2222-3333", "--region": "frankfurt", "--partition": "china"} {
+		s.says(t, flag, 1, []string{fmt.Sprintf("%s: %q is no ", flag, value)}, flag, value, file)
+	}
+	s.says(t, "all of a cluster", 0, []string{"nothing wrong"}, "--account", "111122223333", "--region", "eu-central-1", "--partition", "aws", file)
+}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -61,11 +60,6 @@ func (q query) selection(cluster string, now time.Time) (sel *selection, err err
 	return sel, q.matchers(sel)
 }
 
-var (
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-)
-
 // names reads the parameters that each name one thing.
 func (q query) names(f *authlog.DenialFilter) error {
 	f.Reasons, f.Principal, f.Account, f.Region = q["reason"], q.get("principal"), q.get("account"), q.get("region")
@@ -83,9 +77,9 @@ func (q query) names(f *authlog.DenialFilter) error {
 // accountAndRegion checks the two where they are given.
 func (q query) accountAndRegion() error {
 	switch account, region := q.get("account"), q.get("region"); {
-	case account != "" && !accountID.MatchString(account):
+	case account != "" && !authlog.IsAccount(account):
 		return refuseParameter("account", "must be 12 digits, not %q", account)
-	case region != "" && !regionName.MatchString(region):
+	case region != "" && !authlog.IsRegion(region):
 		return refuseParameter("region", "must be a region such as eu-central-1, not %q", region)
 	}
 	return nil

@@ -20,7 +20,7 @@ func (a *adviser) activateRegion() []authlog.Remedy {
 }
 
 func (a *adviser) accountHint() string {
-	if isAccount(a.v.about.account) {
+	if authlog.IsAccount(a.v.about.account) {
 		return " (" + a.v.about.account + ")"
 	}
 	return ""

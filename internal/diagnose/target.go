@@ -23,13 +23,13 @@ func (c *cluster) target() target {
 	if IsClusterName(c.id.Name) {
 		t.cluster.text = c.id.Name
 	}
-	if IsRegion(c.id.Region) {
+	if authlog.IsRegion(c.id.Region) {
 		t.region.text = c.id.Region
 	}
-	if isAccount(c.id.Account) {
+	if authlog.IsAccount(c.id.Account) {
 		t.account = c.id.Account
 	}
-	if !isPartition(t.partition) {
+	if !rules.IsPartition(t.partition) {
 		t.partition = PartitionOf(c.id.Region)
 	}
 	return t
@@ -46,31 +46,8 @@ func IsClusterName(s string) bool {
 	return 1 <= len(s) && len(s) <= 100
 }
 
-// IsRegion accepts names such as eu-central-1, us-gov-west-1 and eusc-de-east-1.
-func IsRegion(s string) bool {
-	parts := strings.Split(s, "-")
-	n := len(parts)
-	if n < 3 || n > 4 || len(s) > 24 {
-		return false
-	}
-	for _, p := range parts[:n-1] {
-		if len(p) < 2 || strings.Trim(p, "abcdefghijklmnopqrstuvwxyz") != "" {
-			return false
-		}
-	}
-	last := parts[n-1]
-	return 1 <= len(last) && len(last) <= 2 && strings.Trim(last, "0123456789") == ""
-}
-
-func isAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
-
 func isAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
-}
-
-func isPartition(s string) bool {
-	_, ok := rules.ParseARN("arn:" + s + ":iam::123456789012:root")
-	return ok
 }
 
 // PartitionOf gives the partition of a region by its name.

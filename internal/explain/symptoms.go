@@ -159,7 +159,7 @@ func namesOf(o *Options) *names {
 	if diagnose.IsClusterName(o.Cluster.Name) {
 		n.cluster, n.logGroup = o.Cluster.Name, o.Cluster.LogGroup()
 	}
-	if diagnose.IsRegion(o.Cluster.Region) {
+	if authlog.IsRegion(o.Cluster.Region) {
 		n.region = o.Cluster.Region
 	}
 	return n

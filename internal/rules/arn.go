@@ -1,6 +1,10 @@
 package rules
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/eks-authlog/eks-authlog/internal/authlog"
+)
 
 // An ARN is an IAM or STS principal of the strict grammar that ParseARN
 // accepts.
@@ -24,7 +28,7 @@ type ARN struct {
 // that it can stand in a command as it is.
 func ParseARN(s string) (ARN, bool) {
 	a, resource, ok := cutARN(s)
-	if !ok || a.Region != "" || !isPartition(a.Partition) || !isAccount(a.Account) {
+	if !ok || a.Region != "" || !IsPartition(a.Partition) || !authlog.IsAccount(a.Account) {
 		return ARN{}, false
 	}
 	arn := ARN{Partition: a.Partition, Service: a.Service, Account: a.Account}
@@ -73,7 +77,7 @@ func (a ARN) String() string {
 // looked at. Nothing may go into a command that did not pass ParseARN.
 func Canonical(arn string) (string, bool) {
 	a, resource, ok := cutARN(arn)
-	if !ok || !isPartition(a.Partition) {
+	if !ok || !IsPartition(a.Partition) {
 		return "", false
 	}
 	kind, rest, _ := strings.Cut(resource, "/")
@@ -104,22 +108,13 @@ func cutARN(s string) (h arnHead, resource string, ok bool) {
 	return h, s, ok
 }
 
-// isPartition knows the partitions that authenticator v0.7.18 accepts.
-func isPartition(s string) bool {
+// IsPartition knows the partitions that authenticator v0.7.18 accepts.
+func IsPartition(s string) bool {
 	switch s {
 	case "aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc":
 		return true
 	}
 	return false
-}
-
-func isAccount(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return len(s) == 12
 }
 
 func isName(s string, least, most int) bool {

@@ -219,7 +219,7 @@ func (f *Facts) message(text string) {
 	f.AWSMessage = text
 	if rest, ok := strings.CutPrefix(text, "STS is not activated in this region for account:"); ok {
 		account, _, _ := strings.Cut(rest, ".")
-		if isAccount(account) {
+		if authlog.IsAccount(account) {
 			f.Account = account
 		}
 	}
@@ -232,7 +232,7 @@ func (f *Facts) message(text string) {
 		return
 	}
 	f.Caller = caller
-	if h, _, ok := cutARN(caller); ok && isAccount(h.Account) {
+	if h, _, ok := cutARN(caller); ok && authlog.IsAccount(h.Account) {
 		f.Account = h.Account
 	}
 	f.Action, rest, _ = strings.Cut(rest, " ")
@@ -334,7 +334,7 @@ func (f *Facts) batch(why string) {
 }
 
 func account(s string) string {
-	if !isAccount(s) {
+	if !authlog.IsAccount(s) {
 		return ""
 	}
 	return s

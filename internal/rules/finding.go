@@ -89,7 +89,7 @@ func splitUID(uid string) (account, userID string) {
 		rest, ok = strings.CutPrefix(uid, uidPrefixOld)
 	}
 	account, userID, _ = strings.Cut(rest, ":")
-	if !ok || !isAccount(account) {
+	if !ok || !authlog.IsAccount(account) {
 		return "", ""
 	}
 	return account, userID

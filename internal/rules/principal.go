@@ -21,7 +21,7 @@ func PrincipalOf(arn, session string) authlog.Principal {
 		arn = canonical
 	}
 	p := authlog.Principal{ARN: authlog.Sanitize(arn), Kind: kindOf(arn, session), Session: authlog.Sanitize(session)}
-	if h, _, ok := cutARN(arn); ok && isAccount(h.Account) {
+	if h, _, ok := cutARN(arn); ok && authlog.IsAccount(h.Account) {
 		p.Account = h.Account
 	}
 	p.Benign = p.Kind == authlog.PrincipalAWS

@@ -77,13 +77,3 @@ func TestAFileThatMapsNobodyFails(t *testing.T) {
 		}
 	}
 }
-
-func TestAccountsThatAreNoListAreNotCorrectedWithSomeAccount(t *testing.T) {
-	r := awsauth.LintData(map[string]string{awsauth.MapAccounts: `"999900001111"`}, awsauth.Options{})
-	if len(r.Findings) != 1 || r.Findings[0].Corrected == "" {
-		t.Fatalf("%+v", r.Findings)
-	}
-	if again := awsauth.LintData(map[string]string{awsauth.MapAccounts: r.Findings[0].Corrected}, awsauth.Options{}); !again.Failed() {
-		t.Errorf("%s: %+v", r.Findings[0].Corrected, again.Findings)
-	}
-}

@@ -69,6 +69,9 @@ func unseen(arn string, _ *Options) *fault {
 		}
 		return r
 	}, arn)
+	if strings.ContainsRune(arn, utf8.RuneError) { // nobody knows what it was
+		return &fault{CodeInvisible, "the ARN has U+FFFD, which stands for what is no character", from, to, ""}
+	}
 	return &fault{CodeInvisible, "the ARN has a character that cannot be seen", from, to, fixed}
 }
 

@@ -22,6 +22,9 @@ type cursor struct {
 // the parser that the authenticator uses; this one only tells where.
 func parseNode(text string) *yaml.Node {
 	var doc yaml.Node
+	if isJSON(text) {
+		text = withoutSurrogates(text)
+	}
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) == 0 {
 		return nil
 	}
@@ -36,7 +39,7 @@ func errorOffset(text string) (int, bool) {
 	if !ok || load.Mark.Line < 1 {
 		return 0, false
 	}
-	return linesOf(text).offset(load.Mark.Line, load.Mark.Column), true
+	return yamlLines(text).offset(load.Mark.Line, load.Mark.Column), true
 }
 
 func (c cursor) offset() int { return c.offsetOf(c.node) }
@@ -98,7 +101,7 @@ func (c cursor) index(i int) cursor {
 // scalar places the value of the scalar here.
 func (c cursor) scalar(value string) placed {
 	p := placed{s: value, base: c.offset()}
-	if c.node == nil || c.node.Kind != yaml.ScalarNode || c.node.Value != value {
+	if c.node == nil || c.node.Kind != yaml.ScalarNode || c.node.Value != value && c.node.Value != halved(value) {
 		return p
 	}
 	p.at = align(c.text, c.lines.offset(c.node.Line, c.node.Column), c.node.Style, value)

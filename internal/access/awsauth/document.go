@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -37,6 +35,7 @@ type keyAt struct {
 type refusal struct {
 	message string
 	offset  int
+	wrong   string // what stands there, quoted; empty where it is no single character
 	fix     string
 }
 
@@ -115,7 +114,7 @@ func readPart(src string, from, to int) []*document {
 	if err != nil {
 		d.refuse(from, "the file is no YAML, so kubectl refuses it: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		d.syntaxOffset(text, from)
-		d.badByte(text, from, err)
+		d.badCharacter(text, from, err)
 		d.broken = &d.faults[0]
 		if strings.HasPrefix(firstLine(text), "-") {
 			d.faults = nil
@@ -133,7 +132,7 @@ func readPart(src string, from, to int) []*document {
 	if root == nil {
 		return nil
 	}
-	c := cursor{lines: linesOf(text), text: text, base: from}
+	c := cursor{lines: yamlLines(text), text: text, base: from}
 	c.node = parseNode(text)
 	if items := listItems(root); items != nil {
 		if found := readList(src, items, c.at("items")); len(found) > 0 {
@@ -154,38 +153,6 @@ func (d *document) syntaxOffset(text string, base int) {
 	if at, ok := errorOffset(text); ok {
 		d.faults[len(d.faults)-1].offset = base + at
 	}
-}
-
-// badByte moves the last refusal to the byte that no YAML may hold, where that
-// is what the parser complains of.
-func (d *document) badByte(text string, base int, err error) {
-	at, bad := -1, ""
-	switch why := err.Error(); {
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"): // UTF-16
-	case strings.Contains(why, "UTF-8"):
-		at = notUTF8(text)
-		bad = "is no UTF-8"
-	case strings.Contains(why, "control characters"):
-		at = strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) })
-		bad = "is a control character"
-	}
-	if at >= 0 {
-		r := &d.faults[len(d.faults)-1]
-		r.offset = base + at
-		r.message = "the file is no YAML, so kubectl refuses it: " + strconv.Quote(text[at:at+1]) + " " + bad
-	}
-}
-
-// notUTF8 is the offset of the first byte that is no UTF-8, or -1.
-func notUTF8(text string) int {
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRuneInString(text[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return -1
 }
 
 // jsonOffset is the place where a text stops to be JSON.
@@ -217,13 +184,16 @@ func (d *document) readRoot(root any, c cursor) {
 func (d *document) readManifest(v map[string]any, c cursor) {
 	d.offset = c.offset()
 	d.kind = str(v["kind"])
+	meta, _ := v["metadata"].(map[string]any)
+	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
+	if d.orderMarks(c) {
+		return // what is under such a field is missing
+	}
 	if d.kind == "" {
 		d.kind = "ConfigMap"
 		d.refuse(c.offset(), "the manifest has no kind, so kubectl refuses it", "kind: ConfigMap")
 	}
 	d.apiVersion(v["apiVersion"], c)
-	meta, _ := v["metadata"].(map[string]any)
-	d.name, d.namespace = str(meta["name"]), str(meta["namespace"])
 	switch data := v["data"].(type) {
 	case nil:
 	case map[string]any:

@@ -76,13 +76,29 @@ func TestByteThatNoYAMLMayHoldIsPlaced(t *testing.T) {
 		object("kube-system", "caf\xe9"):      `6:50 "\xe9" is no UTF-8`,
 		object("kube-system", "A") + "# \xe9": `9:3 "\xe9" is no UTF-8`,
 		object("kube-system", "A") + "\x00":   `9:1 "\x00" is a control character`,
+		object("kube-system", "\u0081\u0082"): `6:47 "\u0081" is a control character`,
+		object("kube-system", "\uffff"):       `6:47 "\uffff" is a control character`,
 	} {
-		r := awsauth.Lint([]byte(src), awsauth.Options{})
-		f := r.Findings[0]
-		_, why, _ := strings.Cut(f.Message, "refuses it: ")
-		if got := fmt.Sprintf("%d:%d %s", f.Line, f.Column, why); got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
+		refusedAs(t, src, want)
+	}
+}
+
+// refusedAs wants the file to be refused, first of all for want: its place, and
+// what the message begins or ends with.
+func refusedAs(t *testing.T, src, want string) {
+	t.Helper()
+	r := awsauth.Lint([]byte(src), awsauth.Options{})
+	if len(r.Findings) == 0 || !r.Refused {
+		t.Errorf("%q is not refused", src)
+		return
+	}
+	f := r.Findings[0]
+	_, why, _ := strings.Cut(f.Message, ": ")
+	if got := fmt.Sprintf("%d:%d %s", f.Line, f.Column, why); !strings.HasPrefix(got, want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if !strings.HasPrefix(why, f.Wrong) || f.Wrong == "" && strings.HasPrefix(why, `"`) {
+		t.Errorf("%s is said to be wrong in: %s", f.Wrong, f.Message)
 	}
 }
 

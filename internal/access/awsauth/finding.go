@@ -46,7 +46,7 @@ type Finding struct {
 	Message   string `json:"message"`
 	Effect    string `json:"effect"`              // what it costs
 	Corrected string `json:"corrected,omitempty"` // what to write instead, as YAML; empty where that is not known
-	Source    string `json:"source,omitempty"`    // the line as it stands
+	Source    string `json:"source,omitempty"`    // the line as it stands; empty where it is very long
 }
 
 // A Rule is a kind of finding.

@@ -86,6 +86,9 @@ func FuzzLint(f *testing.F) {
 		}
 		f.Add(src)
 	}
+	for _, text := range []string{"\xff\xfea\x00", "\xfe\xff\x00a\xd8", "\ufeffmapRoles: |\n  \ufeff- a\n", `{"data":{"mapRoles":"- rolearn: \ud83d\ude00\ud83d"}}`, "mapRoles: \"- a\u0085\u2028 b\"\u2029", "mapAccounts: |\n  -1\n  - {a: 111122223333}\n"} {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		r := awsauth.Lint(src, awsauth.Options{Granted: []string{"arn:aws:iam::111122223333:role/Dev"}})
 		checkInvariants(t, r)
@@ -93,4 +96,21 @@ func FuzzLint(f *testing.F) {
 			t.Errorf("locked out and let in by %+v", m)
 		}
 	})
+}
+
+// The time that a file takes grows with its size alone: each of these would
+// take long, and be too long to tell, if it grew with the square.
+func TestLongTextsAreReadOnce(t *testing.T) {
+	const many = 1 << 15
+	for _, src := range []string{
+		withGroups(`["` + strings.Repeat(" ", many) + `x"]`), withGroups("[" + strings.Repeat("a b,", many/4) + "7]"),
+		"mapAccounts: [" + strings.Repeat("1,", many/2) + "1]\n", "mapAccounts: |\n  [" + strings.Repeat("1,", many/2) + "1]\n",
+		"mapRoles: |\n  [" + strings.Repeat("~,", many/2) + "~]\n",
+	} {
+		r := awsauth.Lint([]byte(src), awsauth.Options{})
+		var out bytes.Buffer
+		if err := r.Write(&out, "json"); err != nil || len(r.Findings) == 0 || out.Len() > 1<<26 {
+			t.Errorf("%.40q: %d findings in %d bytes, %v", src, len(r.Findings), out.Len(), err)
+		}
+	}
 }

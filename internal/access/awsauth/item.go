@@ -21,6 +21,9 @@ type itemLint struct {
 	e       entry
 	from    int // the findings before this item
 	dropped bool
+
+	keyed   map[string]int // where each key stands first; made once
+	renamed *string        // what withKeys gives
 }
 
 // arnKey is the key that an item of the section needs.
@@ -55,9 +58,11 @@ func (it *itemLint) check(raw json.RawMessage) {
 	if it.e.arn.s != "" {
 		it.arn()
 	}
-	if sso != nil {
+	switch {
+	case it.dropped:
+	case sso != nil:
 		it.sso(sso)
-	} else if !it.dropped {
+	default:
 		it.username(fields)
 	}
 	it.groups()
@@ -239,7 +244,7 @@ func (it *itemLint) wanted(fields map[string]json.RawMessage, name string) (want
 	if strings.EqualFold(name, otherKey(it.section)) {
 		want = arnKey(it.section)
 	}
-	if it.hasKey(fields, want) || want == arnKey(it.section) && it.hasARN(fields) {
+	if want == "" || it.hasKey(fields, want) || want == arnKey(it.section) && it.hasARN(fields) {
 		want = ""
 	}
 	return want, known
@@ -296,6 +301,14 @@ func (it *itemLint) missing(key, value string) string {
 
 // withKeys writes the item with each value under the key that was meant.
 func (it *itemLint) withKeys(fields map[string]json.RawMessage) string {
+	if it.renamed == nil {
+		item := it.rename(fields)
+		it.renamed = &item
+	}
+	return *it.renamed
+}
+
+func (it *itemLint) rename(fields map[string]json.RawMessage) string {
 	mended := maps.Clone(fields)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if want, known := it.wanted(mended, name); !known && want != "" {
@@ -324,10 +337,14 @@ func decodeItem(doc []byte, section string) (arn, username string, groups []stri
 }
 
 func (it *itemLint) keyOffset(name string) int {
-	for _, k := range it.c.keys() {
-		if k.Value == name {
-			return it.c.lines.offset(k.Line, k.Column)
+	if it.keyed == nil {
+		it.keyed = map[string]int{}
+		for _, k := range slices.Backward(it.c.keys()) {
+			it.keyed[k.Value] = it.c.lines.offset(k.Line, k.Column)
 		}
+	}
+	if at, ok := it.keyed[name]; ok {
+		return at
 	}
 	return it.start()
 }

@@ -43,7 +43,7 @@ func (r *Report) Failed() bool {
 // documents with one among them, YAML or JSON) or the ConfigMap's data alone,
 // and says all that is wrong with it.
 func Lint(src []byte, o Options) *Report {
-	return lint(read(string(src)), &o)
+	return lint(read(decoded(src)), &o)
 }
 
 // LintData is Lint on the data of a ConfigMap that was read from a cluster.
@@ -52,7 +52,7 @@ func LintData(data map[string]string, o Options) *Report {
 	d := &document{kind: "ConfigMap", name: "aws-auth", namespace: "kube-system", data: data, places: map[string]placed{}, firstLine: map[string]int{}}
 	var src strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(data)) {
-		d.firstLine[name] = strings.Count(src.String(), "\n")
+		d.firstLine[name] = len(linesOf(src.String()).start) - 1
 		p := whole(data[name])
 		for i := range p.at {
 			p.at[i] += src.Len()
@@ -105,11 +105,17 @@ type linter struct {
 	entries []entry // every item that could be read, the dropped ones too
 }
 
+// maxSource is how long a line may be, in bytes, to be shown: one that is a
+// whole file may have thousands of findings.
+const maxSource = 1 << 10
+
 // add keeps a finding whose wrong text stands in [from, to) of the file.
 func (l *linter) add(f Finding, from, to int) {
 	f.Line, f.Column = l.lines.position(from)
 	endLine, endColumn := l.lines.position(max(from, to))
-	f.Source = l.lines.line(f.Line - 1)
+	if source := l.lines.line(f.Line - 1); len(source) <= maxSource {
+		f.Source = source
+	}
 	if endLine != f.Line {
 		_, endColumn = l.lines.position(l.lines.end(f.Line - 1))
 	}
@@ -143,7 +149,7 @@ func (l *linter) last() *Finding {
 func (l *linter) file() {
 	for _, r := range l.d.faults {
 		l.add(Finding{
-			Code: CodeRefused, Item: -1, Message: r.message, Corrected: r.fix,
+			Code: CodeRefused, Item: -1, Wrong: r.wrong, Message: r.message, Corrected: r.fix,
 			Effect: "the file changes nothing: the cluster keeps the aws-auth it has",
 		}, r.offset, r.offset)
 	}
@@ -203,10 +209,18 @@ func dropEffect(section string) string {
 
 // unexplained makes sure that no error of the authenticator is passed over.
 func (l *linter) unexplained(errs []ParseError) {
+	type at struct {
+		section string
+		item    int
+	}
+	said, anything := map[at]bool{}, map[string]bool{}
+	for _, f := range l.found {
+		if f.Severity != SeverityInfo {
+			said[at{f.Section, f.Item}], anything[f.Section] = true, true
+		}
+	}
 	for _, e := range errs {
-		if slices.ContainsFunc(l.found, func(f Finding) bool {
-			return f.Section == e.Section && f.Severity != SeverityInfo && (e.Item < 0 || f.Item < 0 || f.Item == e.Item)
-		}) {
+		if said[at{e.Section, -1}] || said[at{e.Section, e.Item}] || e.Item < 0 && anything[e.Section] {
 			continue
 		}
 		f := Finding{Code: CodeWrongType, Severity: SeverityError, Section: e.Section, Item: e.Item, Message: e.Err.Error(), Effect: "what is wrong is lost, the rest stays"}
@@ -218,6 +232,7 @@ func (l *linter) unexplained(errs []ParseError) {
 		case ErrorType:
 		}
 		l.addIn(f, l.d.places[e.Section], 0, 0)
+		said[at{e.Section, e.Item}] = true
 	}
 }
 
@@ -240,4 +255,4 @@ func (l *linter) empty(m *Mappings) {
 
 // Data reads the data of the ConfigMap out of a file, in any form that Lint
 // takes. What cannot be read is left out.
-func Data(src []byte) map[string]string { return read(string(src)).data }
+func Data(src []byte) map[string]string { return read(decoded(src)).data }

@@ -90,21 +90,20 @@ func (it *itemLint) groups() {
 			continue
 		}
 		f := Finding{Code: CodeBadGroup, Severity: SeverityWarning, Wrong: strconv.Quote(g), Message: "this is no name of a group", Effect: "no binding has a group of this name"}
-		mended := it.e
-		mended.groups = slices.Concat(it.e.groups[:i:i], splitGroup(g), it.e.groups[i+1:])
-		if len(splitGroup(g)) > 1 {
+		groups := splitGroup(g)
+		if len(groups) > 1 {
 			f.Message = "two groups became one: a line is indented too far"
 		}
-		f.Corrected = mended.mended(it.l.o)
+		f.Corrected = listed(groups)
 		it.add(f, p, 0, len(g))
 	}
 	it.nodeGroups()
 }
 
-// splitGroup undoes "a - b" and drops what cannot be seen.
+// splitGroup undoes "a - b" and "a -b", and drops what cannot be seen.
 func splitGroup(g string) []string {
 	var out []string
-	for part := range strings.SplitSeq(g, " - ") {
+	for part := range strings.SplitSeq(g, " -") {
 		part = strings.Map(func(r rune) rune {
 			if hidden(r) {
 				return -1

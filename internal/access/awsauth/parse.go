@@ -1,7 +1,6 @@
 package awsauth
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -162,11 +161,14 @@ func skippable(text string) bool {
 
 // toJSON takes text that opens with a brace as JSON and all other as YAML 1.1.
 func toJSON(text string) ([]byte, error) {
-	doc := []byte(text)
-	if bytes.HasPrefix(bytes.TrimLeftFunc(doc, unicode.IsSpace), []byte("{")) {
-		return doc, nil
+	if isJSON(text) {
+		return []byte(text), nil
 	}
-	return yaml.YAMLToJSON(doc)
+	return yaml.YAMLToJSON([]byte(text))
+}
+
+func isJSON(text string) bool {
+	return strings.HasPrefix(strings.TrimLeftFunc(text, unicode.IsSpace), "{")
 }
 
 var (

@@ -196,7 +196,7 @@ func TestNobodyIsLockedOutByAFileThatIsNotRead(t *testing.T) {
 }
 
 func TestLintDataCountsLinesWithinTheValue(t *testing.T) {
-	data := map[string]string{"a": "x\ny\nz", "mapRoles": "\n- rolearn: arn:aws:iam::1:role/Dev\n  username: x\n  groups: [a]\n"}
+	data := map[string]string{"a": "x\ny\nz", "b": "x\ry\u2028z", "mapRoles": "\n- rolearn: arn:aws:iam::1:role/Dev\n  username: x\n  groups: [a]\n"}
 	for _, f := range awsauth.LintData(data, awsauth.Options{}).Findings {
 		if f.Section == "mapRoles" && (f.Line != 2 || f.Column != 25) {
 			t.Errorf("%d:%d", f.Line, f.Column)

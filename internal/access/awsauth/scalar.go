@@ -3,6 +3,8 @@ package awsauth
 import (
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -50,16 +52,7 @@ func (a *aligner) put(n, width int) {
 }
 
 // brk is the length of the line break at pos, or 0.
-func (a *aligner) brk() int {
-	rest := a.src[min(a.pos, len(a.src)):]
-	switch {
-	case strings.HasPrefix(rest, "\r\n"):
-		return 2
-	case rest != "" && (rest[0] == '\n' || rest[0] == '\r'):
-		return 1
-	}
-	return 0
-}
+func (a *aligner) brk() int { return yamlBreak(a.src[min(a.pos, len(a.src)):]) }
 
 // header steps over "|2-" and what follows it on the line, and finds how far
 // the content is indented: by as much as its first line that is not blank has
@@ -95,6 +88,10 @@ func leading(s string) int {
 func (a *aligner) block() bool {
 	a.skipIndent()
 	for len(a.at) < len(a.value) {
+		if a.kept() {
+			a.skipIndent()
+			continue
+		}
 		next := a.value[len(a.at)]
 		if a.brk() > 0 && (next == '\n' || next == ' ') {
 			if !a.foldBlock() {
@@ -105,6 +102,23 @@ func (a *aligner) block() bool {
 		if a.pos >= len(a.src) || a.src[a.pos] != next {
 			return next == '\n' && a.pos >= len(a.src) && a.finish()
 		}
+		a.put(1, 1)
+	}
+	return true
+}
+
+// kept places a break that stays as it is: of all breaks only U+2028 and U+2029.
+func (a *aligner) kept() bool {
+	n := a.brk()
+	return n >= len("\u2028") && a.stay(n)
+}
+
+// stay places the next n bytes of the text if the value has them too.
+func (a *aligner) stay(n int) bool {
+	if !strings.HasPrefix(a.value[len(a.at):], a.src[a.pos:a.pos+n]) {
+		return false
+	}
+	for range n {
 		a.put(1, 1)
 	}
 	return true
@@ -167,8 +181,7 @@ func (a *aligner) flow(quote byte) bool {
 			continue
 		}
 		next := a.value[len(a.at)]
-		if (next == ' ' || next == '\n') && a.atFold() {
-			a.foldFlow()
+		if n := a.blanks(); yamlBreak(a.src[a.pos+n:]) > 0 && a.foldFlow() || n > 0 && a.stay(n) {
 			continue
 		}
 		if a.src[a.pos] != next {
@@ -183,28 +196,45 @@ func (a *aligner) flow(quote byte) bool {
 	return true
 }
 
-// atFold says whether nothing but blanks stands between here and a break.
-func (a *aligner) atFold() bool {
-	rest := strings.TrimLeft(a.src[a.pos:], " \t")
-	return rest != "" && (rest[0] == '\n' || rest[0] == '\r')
+// blanks counts those that stand here.
+func (a *aligner) blanks() int {
+	rest := a.src[a.pos:]
+	return len(rest) - len(strings.TrimLeft(rest, " \t"))
 }
 
-// foldFlow places what a stretch of blanks and breaks became: one blank, or
-// one break fewer than there were.
-func (a *aligner) foldFlow() {
-	n := 1
-	if a.value[len(a.at)] == '\n' {
-		for len(a.at)+n < len(a.value) && a.value[len(a.at)+n] == '\n' {
-			n++
-		}
-	}
+// foldFlow places what a stretch of blanks and breaks became: one blank, one
+// break fewer than there were, or the break that stays.
+func (a *aligner) foldFlow() bool {
 	rest := a.src[a.pos:]
-	a.put(n, len(rest)-len(strings.TrimLeft(rest, " \t\r\n")))
+	switch a.value[len(a.at)] {
+	case ' ', '\n':
+		n := max(1, len(a.value[len(a.at):])-len(strings.TrimLeft(a.value[len(a.at):], "\n")))
+		a.put(n, len(rest)-len(strings.TrimLeft(rest, " \t"+breaks)))
+		return true
+	}
+	save := a.pos
+	a.pos += a.blanks()
+	if !a.kept() {
+		a.pos = save
+		return false
+	}
+	a.pos += a.blanks()
+	return true
 }
 
 var escapes = map[byte]string{
 	'0': "\x00", 'a': "\a", 'b': "\b", 't': "\t", '\t': "\t", 'n': "\n", 'v': "\v", 'f': "\f", 'r': "\r",
 	'e': "\x1b", ' ': " ", '"': "\"", '\'': "'", '/': "/", '\\': "\\", 'N': "\u0085", '_': "\u00a0", 'L': "\u2028", 'P': "\u2029",
+}
+
+// lowSurrogate reads the second escape of a character that JSON writes by two.
+func lowSurrogate(s string) (rune, bool) {
+	digits, ok := strings.CutPrefix(s, `\u`)
+	if !ok || len(digits) < 4 {
+		return 0, false
+	}
+	code, err := strconv.ParseUint(digits[:4], 16, 16)
+	return rune(code), err == nil
 }
 
 // escape places what one backslash sequence stands for.
@@ -213,8 +243,8 @@ func (a *aligner) escape() bool {
 	if rest == "" {
 		return false
 	}
-	if rest[0] == '\n' || rest[0] == '\r' { // the line goes on
-		a.pos += 1 + len(rest) - len(strings.TrimLeft(rest, " \t\r\n"))
+	if yamlBreak(rest) > 0 { // the line goes on
+		a.pos += 1 + len(rest) - len(strings.TrimLeft(rest, " \t"+breaks))
 		return true
 	}
 	text, width := escapes[rest[0]], 2
@@ -223,10 +253,15 @@ func (a *aligner) escape() bool {
 			return false
 		}
 		code, err := strconv.ParseUint(rest[1:1+digits], 16, 32)
-		if err != nil || !utf8.ValidRune(rune(code)) {
+		if err != nil || code > unicode.MaxRune {
 			return false
 		}
 		text, width = string(rune(code)), 2+digits
+		if low, ok := lowSurrogate(rest[1+digits:]); ok && utf16.IsSurrogate(rune(code)) {
+			if r := utf16.DecodeRune(rune(code), low); r != utf8.RuneError {
+				text, width = string(r), 2*width
+			}
+		}
 	}
 	if text == "" || !strings.HasPrefix(a.value[len(a.at):], text) {
 		return false

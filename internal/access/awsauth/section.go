@@ -3,6 +3,7 @@ package awsauth
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,8 @@ type itemText struct {
 
 // yaml writes the item as it should stand, with another ARN.
 func (e *entry) yaml(arn string) string {
-	it := itemText{RoleARN: arn, Username: e.username, Groups: e.groups}
+	groups := slices.DeleteFunc(slices.Clone(e.groups), func(g string) bool { return g == "" })
+	it := itemText{RoleARN: arn, Username: e.username, Groups: groups}
 	if e.section == MapUsers {
 		it.RoleARN, it.UserARN = "", arn
 	}
@@ -40,8 +42,24 @@ func (e *entry) yaml(arn string) string {
 	return string(out)
 }
 
-// mended writes the item with its ARN as far as that can be corrected.
+// listed writes texts as a list; none are nothing.
+func listed(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	out, err := yamlv2.Marshal(texts)
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+// mended writes the item with its ARN as far as that can be corrected. Without
+// an ARN it is no item.
 func (e *entry) mended(o *Options) string {
+	if e.arn.s == "" {
+		return ""
+	}
 	if fixed := correct(e.arn.s, o); fixed != "" {
 		return e.yaml(fixed)
 	}
@@ -57,7 +75,7 @@ func (l *linter) section(name string) {
 	var lost *Finding
 	doc, err := toJSON(p.s)
 	if err != nil {
-		mended := l.syntax(name, p, err)
+		mended := l.syntax(name, p, err, isItems, isYAML)
 		lost = l.last()
 		if mended.s == "" {
 			return
@@ -68,7 +86,7 @@ func (l *linter) section(name string) {
 		}
 	}
 	l.secondDocument(name, p)
-	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
+	c := cursor{node: parseNode(p.s), text: p.s, lines: yamlLines(p.s)}
 	var items []json.RawMessage
 	if err := json.Unmarshal(doc, &items); err != nil {
 		l.notAList(name, p, c, err)
@@ -83,7 +101,7 @@ func (l *linter) section(name string) {
 // secondDocument reports the line where the first YAML document of a section
 // ends, if anything stands after it: the authenticator reads the first alone.
 func (l *linter) secondDocument(name string, p placed) {
-	in := linesOf(p.s)
+	in := yamlLines(p.s)
 	end, begun := -1, false
 	for i := range in.start {
 		line := in.line(i)
@@ -131,25 +149,26 @@ func (l *linter) notAList(name string, p placed, c cursor, err error) {
 	if _, ok := err.(*json.SyntaxError); ok { //nolint:errorlint // as it comes from encoding/json
 		f.Code, f.Message = CodeNotYAML, "text that opens with a brace is read as JSON, and this is none: "+err.Error()
 	}
+	at := c.offset()
+	if strings.HasPrefix(p.s[at:], "-") {
+		f.Message = "the section is no list: " + noBlankAfterDash
+	}
 	var items []string
 	for _, draft := range drafts(c, name) {
 		items = append(items, draft.mended(l.o))
 	}
 	f.Corrected = strings.Join(items, "")
-	at := c.lines.offset(1, 1)
-	if c.node != nil {
-		at = c.lines.offset(c.node.Line, c.node.Column)
-	}
 	l.addIn(f, p, at, at)
 }
 
 // drafts reads the keys of a mapping in the order of the file and begins a new
-// item wherever a key comes again: what was meant where a dash is missing.
+// item wherever a key comes again: what was meant where a dash is missing, or
+// the blank after it.
 func drafts(c cursor, section string) []entry {
 	var out []entry
 	seen := map[string]bool{}
 	for _, k := range c.keys() {
-		name := strings.ToLower(k.Value)
+		name := strings.TrimPrefix(strings.ToLower(k.Value), "-")
 		if len(out) == 0 || seen[name] {
 			out = append(out, entry{section: section})
 			clear(seen)
@@ -158,13 +177,11 @@ func drafts(c cursor, section string) []entry {
 		e, v := &out[len(out)-1], c.valueOf(k)
 		switch name {
 		case "rolearn", "userarn":
-			e.arn.s = v.Value
+			e.arn.s = spelling(v)
 		case "username":
-			e.username = v.Value
+			e.username = spelling(v)
 		case "groups":
-			for _, g := range v.Content {
-				e.groups = append(e.groups, g.Value)
-			}
+			e.groups = groupsOf(c.to(v))
 		}
 	}
 	return out
@@ -214,54 +231,4 @@ func (l *linter) duplicateARNs() {
 		}
 		l.addIn(f, e.arn, 0, len(e.arn.s))
 	}
-}
-
-// accounts checks mapAccounts.
-func (l *linter) accounts() {
-	p, ok := l.d.places[MapAccounts]
-	if !ok || skippable(p.s) {
-		return
-	}
-	var accounts []string
-	err := yamlv2.Unmarshal([]byte(p.s), &accounts)
-	c := cursor{node: parseNode(p.s), text: p.s, lines: linesOf(p.s)}
-	if err != nil {
-		f := Finding{Code: CodeWrongType, Section: MapAccounts, Item: -1, Message: err.Error(), Effect: "accounts of another form are lost", Corrected: "- \"<ACCOUNT>\"\n"}
-		if len(accounts) == 0 {
-			f.Effect = dropEffect(MapAccounts)
-		}
-		at := c.lines.offset(1, 1)
-		if off, ok := errorOffset(p.s); ok {
-			f.Code, at = CodeNotYAML, off
-		}
-		l.addIn(f, p, at, at)
-		return
-	}
-	l.secondDocument(MapAccounts, p)
-	for i, a := range accounts {
-		if accountID.MatchString(a) {
-			continue
-		}
-		l.accountFault(p, c.index(i), i, a)
-	}
-}
-
-func (l *linter) accountFault(p placed, c cursor, i int, account string) {
-	v := c.scalar(account)
-	at := v.offset(0)
-	f := Finding{
-		Code: CodeBadAccount, Section: MapAccounts, Item: i, Wrong: strconv.Quote(account),
-		Message: accountMessage(account), Effect: "matches nobody",
-	}
-	if digits := strings.Map(keepDigits, account); accountID.MatchString(digits) {
-		f.Corrected = "- \"" + digits + "\"\n"
-	}
-	l.addIn(f, p, at, at+len(account))
-}
-
-func keepDigits(r rune) rune {
-	if r < '0' || r > '9' {
-		return -1
-	}
-	return r
 }

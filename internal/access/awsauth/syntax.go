@@ -20,10 +20,11 @@ type change struct {
 // syntax reports why a section is no YAML. It looks for the lines that, once
 // changed, make it YAML, and proves them by parsing; it gives the changed text
 // so that the other faults of the section show in the same run, or nothing.
-func (l *linter) syntax(name string, p placed, err error) placed {
+// Of what is good it takes the first that can be reached.
+func (l *linter) syntax(name string, p placed, err error, good ...func(string) bool) placed {
 	f := Finding{Code: CodeNotYAML, Section: name, Item: -1, Effect: dropEffect(name)}
-	in := linesOf(p.s)
-	changes := repair(in)
+	in := yamlLines(p.s)
+	changes := repair(in, good)
 	if len(changes) == 0 {
 		f.Message = "the section is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")
 		at, _ := errorOffset(p.s)
@@ -89,13 +90,13 @@ func reverse(s string) string {
 // try parses it again.
 const maxRepair = 256 << 10
 
-// repair finds the fewest changes that make the text a list of items: first
-// all that any of the rules would change, then back as many as can be.
-func repair(in lines) []change {
+// repair finds the fewest changes that make the text good: first all that any
+// of the rules would change, then back as many as can be.
+func repair(in lines, goods []func(string) bool) []change {
 	if len(in.text) > maxRepair {
 		return nil
 	}
-	for _, good := range [...]func(string) bool{isItems, isYAML} {
+	for _, good := range goods {
 		if changes := tryRules(in, good); changes != nil {
 			return fewest(in, changes, good)
 		}
@@ -202,7 +203,7 @@ func isItems(text string) bool {
 	return len(items) > 0 && len(items) == len(arnLine.FindAllString(text, -1))
 }
 
-var arnLine = regexp.MustCompile(`(?im)^[ \t]*(-\s+)?["']?(rolearn|userarn)["']?\s*:`)
+var arnLine = regexp.MustCompile("(?i)(?:^|[" + breaks + `])[ \t]*(-\s+)?["']?(rolearn|userarn)["']?\s*:`)
 
 // blankIndent replaces what is no blank in the indentation of a line.
 func blankIndent(at *layout, line string) (string, string) {
@@ -224,13 +225,20 @@ func blankIndent(at *layout, line string) (string, string) {
 
 var keyed = regexp.MustCompile(`(?i)^(\s*(?:-\s+)?)(rolearn|userarn|username|groups|userid)(:)(\S.*)$`)
 
-// missingBlank puts a blank behind the colon of a key.
-func missingBlank(_ *layout, line string) (string, string) {
-	m := keyed.FindStringSubmatch(line)
-	if m == nil {
-		return line, ""
+var dashed = regexp.MustCompile(`^(\s*-)([^\s-].*)$`)
+
+const noBlankAfterDash = "a blank is missing after the dash"
+
+// missingBlank puts a blank behind the dash of an item and the colon of a key.
+func missingBlank(_ *layout, line string) (mended, message string) {
+	mended = dashed.ReplaceAllString(line, "$1 $2")
+	if mended != line {
+		message = noBlankAfterDash
 	}
-	return m[1] + m[2] + ": " + m[4], "a blank is missing after " + m[2] + ":"
+	if m := keyed.FindStringSubmatch(mended); m != nil {
+		mended, message = m[1]+m[2]+": "+m[4], "a blank is missing after "+m[2]+":"
+	}
+	return mended, message
 }
 
 var valued = regexp.MustCompile(`^(\s*(?:-\s+)?(?:\w+:\s+)?)([^\s'"|>\[#-][^#]*?)(\s+#.*|\s*)$`)
@@ -293,8 +301,9 @@ func reindent(at *layout, line string) (string, string) {
 // layout is how the items of a section are indented, to judge by the first
 // dash and by the last item before a line.
 type layout struct {
-	dash int // where the dashes stand; -1: not known yet
-	gap  int // from there to the keys
+	dash  int  // where the dashes stand; -1: not known yet
+	gap   int  // from there to the keys
+	keyed bool // the items have keys
 }
 
 // see takes in the next line.
@@ -302,13 +311,13 @@ func (at *layout) see(line string) {
 	line = strings.ReplaceAll(line, "\t", "  ")
 	body := strings.TrimLeft(line, " ")
 	m := keyedLine.FindStringSubmatch(body)
-	if m == nil || m[1] == "" {
-		return
-	}
-	if at.dash < 0 {
+	keyed := m != nil && m[1] != ""
+	if at.dash < 0 && (keyed || strings.HasPrefix(body, "- ")) {
 		at.dash = len(line) - len(body)
 	}
-	at.gap = len(m[1])
+	if keyed {
+		at.gap, at.keyed = max(2, len(m[1])), true
+	}
 }
 
 // indent is how far a line belongs, or -1 where that cannot be told.
@@ -321,8 +330,10 @@ func (at *layout) indent(body string) int {
 		return at.dash
 	case m != nil:
 		return at.dash + at.gap
-	case strings.HasPrefix(body, "-"):
+	case strings.HasPrefix(body, "-") && at.keyed:
 		return at.dash + at.gap + 2
+	case strings.HasPrefix(body, "-"):
+		return at.dash
 	}
 	return -1
 }
