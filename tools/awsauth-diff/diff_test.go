@@ -49,7 +49,7 @@ func manifest(src []byte) (map[string]string, bool) {
 	if more.Match(src) {
 		return nil, false
 	}
-	doc, err := utilyaml.ToJSON(src)
+	doc, err := utilyaml.ToJSON([]byte(string([]rune(string(src))))) // kubectl puts U+FFFD for what is no UTF-8
 	if err != nil {
 		return nil, false
 	}

@@ -2,6 +2,7 @@ package awsauth_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,13 +74,28 @@ func TestManifestNeedsItsAPIVersion(t *testing.T) {
 
 func TestByteThatNoYAMLMayHoldIsPlaced(t *testing.T) {
 	for src, want := range map[string]string{
-		object("kube-system", "caf\xe9"):      `6:50 "\xe9" is no UTF-8`,
-		object("kube-system", "A") + "# \xe9": `9:3 "\xe9" is no UTF-8`,
 		object("kube-system", "A") + "\x00":   `9:1 "\x00" is a control character`,
 		object("kube-system", "\u0081\u0082"): `6:47 "\u0081" is a control character`,
 		object("kube-system", "\uffff"):       `6:47 "\uffff" is a control character`,
 	} {
 		refusedAs(t, src, want)
+	}
+}
+
+// kubectl reads U+FFFD there: the file is applied.
+func TestByteThatIsNoUTF8IsPlaced(t *testing.T) {
+	for src, place := range map[string]string{
+		object("kube-system", "caf\xe9"): "6:50", object("kube-system", "A") + "# \xe9": "9:3", "\ufeff" + object("kube-system", "A") + "# \ufffd\xe9": "9:4",
+	} {
+		r := awsauth.Lint([]byte(src), awsauth.Options{})
+		i := slices.IndexFunc(r.Findings, func(f awsauth.Finding) bool { return f.Code == awsauth.CodeNotUTF8 })
+		if i < 0 || r.Refused || !r.Failed() {
+			t.Errorf("%q: refused %v, %+v", src, r.Refused, r.Findings)
+			continue
+		}
+		if f := r.Findings[i]; f.Wrong != `"\xe9"` || fmt.Sprintf("%d:%d", f.Line, f.Column) != place {
+			t.Errorf("%q: %s at %d:%d, want %s", src, f.Wrong, f.Line, f.Column, place)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package awsauth
 
 import (
+	"bytes"
 	"encoding/binary"
 	"regexp"
 	"strconv"
@@ -17,7 +18,8 @@ const orderMark = "\ufeff"
 const isOrderMark = "is a byte order mark, which stands at the beginning of a file alone"
 
 // decoded is the text of a file as kubectl reads it: UTF-8, or UTF-16 if its
-// byte order mark says so, without that mark.
+// byte order mark says so, without that mark. For each byte that is no UTF-8 it
+// has U+FFFD (k8s.io/cli-runtime, v0.37.2).
 func decoded(src []byte) string {
 	var order binary.ByteOrder
 	switch text := string(src); {
@@ -26,7 +28,7 @@ func decoded(src []byte) string {
 	case strings.HasPrefix(text, "\xfe\xff"):
 		order = binary.BigEndian
 	default:
-		return strings.TrimPrefix(text, orderMark)
+		return string([]rune(strings.TrimPrefix(text, orderMark)))
 	}
 	var units []uint16
 	for i := 2; i+1 < len(src); i += 2 {
@@ -44,8 +46,6 @@ func decoded(src []byte) string {
 func (d *document) badCharacter(text string, base int, err error) {
 	at, bad := -1, ""
 	switch why := err.Error(); {
-	case strings.Contains(why, "UTF-8"):
-		at, bad = notUTF8(text), "is no UTF-8"
 	case strings.Contains(why, "control characters"):
 		at, bad = strings.IndexFunc(text, notYAML), "is a control character"
 		if strings.Contains(text[:min(2, len(text))], "\x00") {
@@ -61,6 +61,21 @@ func (d *document) badCharacter(text string, base int, err error) {
 		_, n := utf8.DecodeRuneInString(text[at:])
 		d.refuseCharacter(base+at, text[at:at+n], "the file is no YAML, so kubectl refuses it", bad)
 	}
+}
+
+// notUTF8 reports the first byte of a file that is no UTF-8. Its
+// place is the same in the text.
+func (l *linter) notUTF8(src []byte) {
+	src = bytes.TrimPrefix(src, []byte(orderMark))
+	at := invalid(src)
+	if at < 0 || bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
+		return
+	}
+	wrong := strconv.Quote(string(src[at : at+1]))
+	l.add(Finding{
+		Code: CodeNotUTF8, Item: -1, Wrong: wrong, Message: wrong + " is no UTF-8: kubectl puts U+FFFD in its place, and other tools refuse the file",
+		Effect: "what it stands in is not what was meant",
+	}, at, at+len(string(utf8.RuneError)))
 }
 
 // refuseCharacter refuses what is wrong at an offset of the file for a
@@ -87,10 +102,10 @@ func notYAML(r rune) bool {
 	return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) || r == 0xfffe || r == 0xffff
 }
 
-// notUTF8 is the offset of the first byte that is no UTF-8, or -1.
-func notUTF8(text string) int {
+// invalid is the offset of the first byte that is no UTF-8, or -1.
+func invalid(text []byte) int {
 	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRuneInString(text[i:])
+		r, n := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && n == 1 {
 			return i
 		}

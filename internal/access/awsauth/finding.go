@@ -74,6 +74,7 @@ const (
 	CodeAssumedRole   = "aws_auth_assumed_role_arn"
 	CodeBadARN        = "aws_auth_bad_arn"
 	CodeInvisible     = "aws_auth_invisible_char"
+	CodeNotUTF8       = "aws_auth_not_utf8"
 	CodePlaceholder   = "aws_auth_placeholder_left"
 	CodeUserPath      = "aws_auth_user_path_missing"
 	CodeSSOMatcher    = "aws_auth_sso_matcher"
@@ -106,6 +107,7 @@ var rules = [...]Rule{
 	{CodeSSOPath, "A role of IAM Identity Center is written with its path", "Write role/AWSReservedSSO_… without aws-reserved/sso.amazonaws.com/ and the region."},
 	{CodeAssumedRole, "An assumed-role ARN is written instead of the role's", "The session's ARN is turned into the role's before it is compared: write arn:…:iam::…:role/NAME."},
 	{CodeBadARN, "An ARN can match nobody", "Check partition, account (12 digits), the two colons before it, role/ or user/, and the name. No character stands for others."},
+	{CodeNotUTF8, "A byte of the file is no UTF-8", "kubectl puts U+FFFD in its place, and other tools refuse the file. Save it as UTF-8."},
 	{CodeInvisible, "An ARN has a character that cannot be seen", "Blanks inside quotes, no-break spaces and zero-width characters are part of the text that is compared. Type the ARN anew."},
 	{CodePlaceholder, "A placeholder was left in an ARN", "Put in the real account or name."},
 	{CodeUserPath, "An IAM user is written without its path", "A user's ARN keeps its path: write user/PATH/NAME as aws sts get-caller-identity shows it."},

@@ -43,7 +43,7 @@ func (r *Report) Failed() bool {
 // documents with one among them, YAML or JSON) or the ConfigMap's data alone,
 // and says all that is wrong with it.
 func Lint(src []byte, o Options) *Report {
-	return lint(read(decoded(src)), &o)
+	return lint(read(decoded(src)), src, &o)
 }
 
 // LintData is Lint on the data of a ConfigMap that was read from a cluster.
@@ -62,11 +62,12 @@ func LintData(data map[string]string, o Options) *Report {
 		src.WriteString(data[name] + "\n")
 	}
 	d.src = src.String()
-	return lint(d, &o)
+	return lint(d, nil, &o)
 }
 
-func lint(d *document, o *Options) *Report {
+func lint(d *document, src []byte, o *Options) *Report {
 	l := &linter{o: o, d: d, lines: linesOf(d.src)}
+	l.notUTF8(src)
 	l.file()
 	for _, section := range [...]string{MapRoles, MapUsers} {
 		l.section(section)
