@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,8 +27,11 @@ type door struct{ callers }
 
 func (door) Schemes() []string { return []string{"Bearer", "Basic"} }
 
-func (door) User(name, password string) (authlog.Caller, bool) {
-	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, name == "ann" && password == "right"
+func (door) User(ctx context.Context, _ netip.Prefix, name, password string) (authlog.Caller, bool, error) {
+	if name == "busy" {
+		return authlog.Caller{}, false, errors.New("too many")
+	}
+	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, name == "ann" && password == "right", ctx.Err()
 }
 
 func TestATokenOrAPasswordLetsIn(t *testing.T) {
@@ -40,6 +46,7 @@ func TestATokenOrAPasswordLetsIn(t *testing.T) {
 		"wrong name":     {func(r *http.Request) { r.SetBasicAuth("bob", "right") }, http.StatusUnauthorized},
 		"token as basic": {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+ownToken) }, http.StatusUnauthorized},
 		"nothing":        {func(*http.Request) {}, http.StatusUnauthorized},
+		"one too many":   {func(r *http.Request) { r.SetBasicAuth("busy", "right") }, http.StatusServiceUnavailable},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/clusters", nil)
 		if err != nil {
@@ -53,6 +60,40 @@ func TestATokenOrAPasswordLetsIn(t *testing.T) {
 		if asked := strings.Join(r.header.Values("WWW-Authenticate"), ", "); r.status == http.StatusUnauthorized &&
 			(!strings.Contains(asked, "Bearer realm=") || !strings.Contains(asked, "Basic realm=")) {
 			t.Errorf("%s: asked for %q", name, asked)
+		}
+		if wait := r.header.Get("Retry-After"); (wait == "1") != (c.want == http.StatusServiceUnavailable) {
+			t.Errorf("%s: Retry-After %q", name, wait)
+		}
+	}
+}
+
+// counting are callers who count the passwords that are checked.
+type counting struct {
+	door
+	checked *atomic.Int64
+}
+
+func (c counting) User(ctx context.Context, from netip.Prefix, name, password string) (authlog.Caller, bool, error) {
+	c.checked.Add(1)
+	return c.door.User(ctx, from, name, password)
+}
+
+func TestAPasswordIsCheckedOnceAndOnlyWhereItMatters(t *testing.T) {
+	checked := new(atomic.Int64)
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{ready: true}, Callers: counting{door{teams()}, checked}, OpenMetrics: true})
+	for _, c := range []struct {
+		path string
+		want int64
+	}{{"/-/healthy", 0}, {"/metrics", 0}, {"/clusters", 1}, {"/nowhere", 1}} {
+		before := checked.Load()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("ann", "right")
+		s.send(t, req)
+		if got := checked.Load() - before; got != c.want {
+			t.Errorf("%s: a password was checked %d times, want %d", c.path, got, c.want)
 		}
 	}
 }
