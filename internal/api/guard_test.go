@@ -131,6 +131,23 @@ func TestOneAddressIsLimitedInWhatItAsksFor(t *testing.T) {
 	}
 }
 
+func TestAWrongPasswordCostsMoreThanOneRequest(t *testing.T) {
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Callers: door{teams()}, Limits: api.Limits{Rate: 20}})
+	for n := 1; ; n++ {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/clusters", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("ann", "wrong")
+		switch r := s.send(t, req); {
+		case r.status == http.StatusTooManyRequests:
+			return
+		case n > 100: // of 200 that come at once
+			t.Fatalf("%d wrong passwords are answered", n)
+		}
+	}
+}
+
 // serveFrom asks for the clusters as if from that address.
 func serveFrom(t *testing.T, s *service, address string) int {
 	t.Helper()

@@ -95,6 +95,9 @@ func findOut(r *http.Request, callers Callers) identity {
 				return identity{unknown: plain(http.StatusServiceUnavailable, busy)}
 			}
 			refused.Detail = wrongPassword
+			if !ok {
+				charge(r.Context())
+			}
 		}
 		if ok {
 			return identity{Caller: caller}

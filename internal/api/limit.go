@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"math"
 	"net"
 	"net/http"
@@ -55,8 +56,18 @@ func limitRate(perSecond float64) func(http.Handler) http.Handler {
 				fail(w, r, plain(http.StatusTooManyRequests, "too many requests from this address; Retry-After says when to go on"))
 				return
 			}
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), limiterKey{}, limiter)))
 		})
+	}
+}
+
+type limiterKey struct{}
+
+// charge makes a wrong password cost its address as much as the requests of a
+// fifth of a second: to check one takes far longer than to answer another.
+func charge(ctx context.Context) {
+	if limiter, ok := ctx.Value(limiterKey{}).(*rate.Limiter); ok {
+		limiter.ReserveN(time.Now(), int(limiter.Limit()/5))
 	}
 }
 
