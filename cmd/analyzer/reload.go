@@ -32,6 +32,7 @@ func (d *daemon) Reload(ctx context.Context) error {
 	}
 	d.reloads.Succeeded(time.Now())
 	d.log.Info().Msg("configuration reloaded")
+	d.site.warn()
 	return nil
 }
 

@@ -47,6 +47,7 @@ type site struct {
 	front     *listen.Front
 	listeners listen.Listeners
 	servers   []*http.Server
+	guarded   bool          // the files in force ask who one is; see guarded
 	ending    chan struct{} // closed when it begins to end
 }
 
@@ -66,7 +67,7 @@ func openSite(ctx context.Context, flags webFlags, log zerolog.Logger) (*site, e
 	if err != nil {
 		return nil, err
 	}
-	s.callers.Set(holders, usersOf(cfg))
+	s.take(holders, cfg)
 	if flags.Systemd {
 		s.listeners, err = listen.Systemd()
 	} else {
@@ -118,6 +119,23 @@ func usersOf(cfg *web.Config) map[string]string {
 	return users
 }
 
+// guarded reports whether the files ask who one is: for a token, a password, or
+// a certificate of an authority that they name.
+func guarded(holders []callers.Holder, cfg *web.Config) bool {
+	return holders != nil ||
+		cfg != nil && (len(cfg.Users) > 0 || cfg.TLSConfig.ClientAuth == "RequireAndVerifyClientCert")
+}
+
+// take puts in force who may ask.
+func (s *site) take(holders []callers.Holder, cfg *web.Config) {
+	s.callers.Set(holders, usersOf(cfg))
+	s.guarded = guarded(holders, cfg)
+}
+
+// errUnguarded refuses what is a file that was emptied or half written more
+// often than it is meant.
+var errUnguarded = errors.New("asks for no password and no client certificate any more, so that everyone would be an admin: restart if that is meant")
+
 // prepare reads the files anew. What it returns takes them over and cannot
 // fail.
 func (s *site) prepare() (takeOver func(), err error) {
@@ -126,12 +144,15 @@ func (s *site) prepare() (takeOver func(), err error) {
 		return nil, err
 	}
 	takeFront, err := s.front.Prepare(cfg)
+	if err == nil && s.guarded && !guarded(holders, cfg) {
+		err = errUnguarded
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.flags.ConfigFile, err)
 	}
 	return func() {
 		takeFront()
-		s.callers.Set(holders, usersOf(cfg))
+		s.take(holders, cfg)
 	}, nil
 }
 
@@ -194,16 +215,16 @@ func (s *site) url() string {
 	return scheme + s.listeners.Main[0].Addr().String()
 }
 
-// open reports whether others than this machine are answered, and asked for
+// warn says so where others than this machine are answered, and asked for
 // nothing.
-func (s *site) open() bool {
-	if len(s.callers.Schemes()) > 0 {
-		return false
+func (s *site) warn() {
+	if s.guarded {
+		return
 	}
 	for _, ln := range s.listeners.Main {
 		if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
-			return true
+			s.log.Warn().Msg("whoever reaches this address is told all, and is an admin: see --web.tokens-file")
+			return
 		}
 	}
-	return false
 }
