@@ -27,7 +27,7 @@ type webFlags struct {
 	Telemetry   []string `name:"web.telemetry-listen-address" help:"Address to serve /metrics, /-/healthy and /-/ready on, without tokens; may be given more than once." placeholder:"ADDRESS" sep:"none"`
 	Systemd     bool     `name:"web.systemd-socket" help:"Serve on the sockets that systemd passes on instead; one whose FileDescriptorName= is telemetry has metrics and health alone."`
 	ConfigFile  string   `name:"web.config.file" help:"TLS, client certificates, users with a password and headers, as in https://prometheus.io/docs/prometheus/latest/configuration/https/." placeholder:"FILE"`
-	TokensFile  string   `name:"web.tokens-file" help:"Who may ask, and for which clusters and accounts; analyzer token makes its items." placeholder:"FILE"`
+	TokensFile  string   `name:"web.tokens-file" help:"Who may ask, and for which clusters and accounts; analyzer token adds its items." placeholder:"FILE"`
 	Metrics     string   `name:"web.metrics" help:"Whom /metrics answers on the main addresses: ${enum}. all-clusters asks for a token that sees every cluster." enum:"all-clusters,everyone,nobody" default:"all-clusters"`
 	Health      string   `name:"web.health" help:"Whom /-/healthy and /-/ready answer on the main addresses: ${enum}." enum:"everyone,nobody" default:"everyone"`
 	Origin      string   `name:"web.cors.origin" help:"Pages of which origins may read the answers: a regular expression that must match all of it, e.g. https?://(a|b)\\.example\\.com. None unless given." placeholder:"REGEX"`
