@@ -106,7 +106,7 @@ func (c *lintAWSAuthCmd) granted(ctx context.Context, r *run) ([]string, error) 
 }
 
 func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string, error) {
-	ask, err := (&getFlags{Server: c.Server, TokenFile: c.TokenFile, CAFile: c.CAFile}).asker(r)
+	ask, err := c.ask(c.Server, r)
 	if err != nil {
 		return nil, err
 	}
