@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/client"
@@ -33,6 +34,14 @@ type getFlags struct {
 	Interval time.Duration `help:"How often --watch asks; denials come by themselves." default:"5s"`
 
 	askFlags `embed:""`
+}
+
+// Validate refuses what would be taken for no limit.
+func (f *getFlags) Validate() error {
+	if f.Limit < 0 {
+		return fmt.Errorf("--limit: %d is below 0", f.Limit)
+	}
+	return nil
 }
 
 func (f *getFlags) asker(r *run) (*asker, error) { return f.ask(f.Server, r) }

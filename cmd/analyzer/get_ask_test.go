@@ -27,11 +27,11 @@ func TestGetShowsACertificateAndAPassword(t *testing.T) {
 		if name, password, _ := r.BasicAuth(); name != "ann" || password != "a: secret " {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprint(w, `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"no password","instance":"/"}`)
+			fmt.Fprintln(w, `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"no password","instance":"/"}`)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"clusters":[],"next":null}`)
+		fmt.Fprintln(w, `{"clusters":[],"next":null}`)
 	}))
 	authorities := x509.NewCertPool()
 	authorities.AddCert(ours.cert)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/rs/zerolog"
@@ -36,6 +35,28 @@ type webFlags struct {
 	MaxRequests int      `name:"web.max-requests" help:"Requests that are worked on at the same time; 0 is no limit." default:"256"`
 	Lifecycle   bool     `name:"web.enable-lifecycle" help:"Let admins reload by POST /-/reload; SIGHUP always does."`
 	Profile     bool     `name:"web.enable-pprof" help:"Let admins profile the process below /debug/pprof/."`
+}
+
+// hostForm is that of a name or address, with or without a port.
+var hostForm = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?)(?::[0-9]+)?$`)
+
+// mostRate is far more than the service answers in a second.
+const mostRate = 1_000_000
+
+// Validate refuses values that would switch a protection off without saying so.
+func (f *webFlags) Validate() error {
+	if ok := f.Rate >= 0 && f.Rate <= mostRate; !ok { // so is NaN
+		return fmt.Errorf("--web.rate-limit: %g is not from 0 to %d", f.Rate, mostRate)
+	}
+	if f.MaxRequests < 0 {
+		return fmt.Errorf("--web.max-requests: %d is below 0", f.MaxRequests)
+	}
+	for _, host := range f.Hosts {
+		if !hostForm.MatchString(host) {
+			return fmt.Errorf("--web.allowed-host: %q is no host name such as authlog.example.com", host)
+		}
+	}
+	return nil
 }
 
 // A site is where the API is served, and to whom.
@@ -160,9 +181,7 @@ func (s *site) prepare() (takeOver func(), err error) {
 func (s *site) apply(cfg *api.Config) {
 	cfg.Callers = s.callers
 	cfg.Limits = api.Limits{Rate: s.flags.Rate, Requests: s.flags.MaxRequests}
-	for _, host := range s.flags.Hosts {
-		cfg.Hosts = append(cfg.Hosts, strings.ToLower(host))
-	}
+	cfg.Hosts = s.flags.Hosts
 	cfg.Origins, cfg.Profile = s.origin, s.flags.Profile
 	cfg.OpenMetrics, cfg.NoMetrics = s.flags.Metrics == "everyone", s.flags.Metrics == "nobody"
 	cfg.NoHealth = s.flags.Health == "nobody"

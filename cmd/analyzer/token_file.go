@@ -55,7 +55,7 @@ func addToken(path, item string) (err error) {
 			err = errors.Join(err, os.Remove(beside))
 		}
 	}()
-	defer f.Close() //nolint:errcheck // it is closed below unless that fails anyway
+	defer f.Close()
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -191,11 +191,12 @@ func TestBeyondTheMostRequestsOnlyProbesAreAnswered(t *testing.T) {
 }
 
 func TestOverLoopbackOnlyThisMachineIsAskedFor(t *testing.T) {
-	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Hosts: []string{"proxy.example.com"}})
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Hosts: []string{"proxy.example.com", "B.Example.", "authlog.example:443"}})
 	for host, want := range map[string]int{
 		"localhost": http.StatusOK, "localhost:8484": http.StatusOK, "LOCALHOST.": http.StatusOK, "a.localhost": http.StatusOK,
 		"127.0.0.1:1": http.StatusOK, "127.8.8.8": http.StatusOK, "[::1]:8484": http.StatusOK, "[::1]": http.StatusOK,
 		"proxy.example.com": http.StatusOK, "Proxy.example.com:443": http.StatusOK,
+		"b.example": http.StatusOK, "authlog.example": http.StatusOK, "authlog.example:8443": http.StatusOK,
 		"evil.example.com": http.StatusMisdirectedRequest, "127.0.0.1.evil.example.com": http.StatusMisdirectedRequest,
 		"localhost.evil.example.com": http.StatusMisdirectedRequest, "10.0.0.1": http.StatusMisdirectedRequest,
 		"evillocalhost": http.StatusMisdirectedRequest, "127.0.0.1@evil": http.StatusMisdirectedRequest,
