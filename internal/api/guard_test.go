@@ -281,7 +281,7 @@ func TestEveryRefusalIsLoggedOnceAndNoTokenIs(t *testing.T) {
 	s.ask(t, "/clusters", "Authorization", "Bearer "+ownToken)     // not refused
 	s.ask(t, "/clusters/x", "Authorization", "Bearer "+adminToken) // not there, which is no refusal
 	type line struct {
-		Level, Message, Caller, Address, Method, Path, Why string
+		Level, Message, User, Address, Method, Path, Why string
 		Status                                             int
 	}
 	var got []string
@@ -297,7 +297,7 @@ func TestEveryRefusalIsLoggedOnceAndNoTokenIs(t *testing.T) {
 		if l.Level != "warn" || l.Method != http.MethodGet || l.Why == "" || !strings.HasPrefix(l.Address, "127.0.0.1:") {
 			t.Errorf("incomplete: %s", lines.Text())
 		}
-		got = append(got, fmt.Sprintf("%s %d %s", l.Caller, l.Status, l.Path))
+		got = append(got, fmt.Sprintf("%s %d %s", l.User, l.Status, l.Path))
 	}
 	want := []string{" 401 /clusters", " 401 /clusters/x%0A%1b[31m", "red 403 /metrics", "red 404 /clusters/blue-1"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
