@@ -282,7 +282,7 @@ func TestEveryRefusalIsLoggedOnceAndNoTokenIs(t *testing.T) {
 	s.ask(t, "/clusters/x", "Authorization", "Bearer "+adminToken) // not there, which is no refusal
 	type line struct {
 		Level, Message, User, Address, Method, Path, Why string
-		Status                                             int
+		Status                                           int
 	}
 	var got []string
 	lines := bufio.NewScanner(strings.NewReader(s.log.String()))
