@@ -34,6 +34,23 @@ func (door) User(ctx context.Context, _ netip.Prefix, name, password string) (au
 	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, name == "ann" && password == "right", ctx.Err()
 }
 
+func TestAWrongPasswordCostsMoreThanOneRequest(t *testing.T) {
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Callers: door{teams()}, Limits: api.Limits{Rate: 20}})
+	for n := 1; ; n++ {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/clusters", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("ann", "wrong")
+		switch r := s.send(t, req); {
+		case r.status == http.StatusTooManyRequests:
+			return
+		case n > 100: // of 200 that come at once
+			t.Fatalf("%d wrong passwords are answered", n)
+		}
+	}
+}
+
 func TestATokenOrAPasswordLetsIn(t *testing.T) {
 	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Callers: door{teams()}})
 	for name, c := range map[string]struct {
@@ -128,23 +145,6 @@ func TestOneAddressIsLimitedInWhatItAsksFor(t *testing.T) {
 	// Of an IPv6 network all addresses are one.
 	if got := serveFrom(t, s, "[2001:db8::2]:1"); got != http.StatusTooManyRequests {
 		t.Errorf("another address of the same network: status %d", got)
-	}
-}
-
-func TestAWrongPasswordCostsMoreThanOneRequest(t *testing.T) {
-	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Callers: door{teams()}, Limits: api.Limits{Rate: 20}})
-	for n := 1; ; n++ {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/clusters", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.SetBasicAuth("ann", "wrong")
-		switch r := s.send(t, req); {
-		case r.status == http.StatusTooManyRequests:
-			return
-		case n > 100: // of 200 that come at once
-			t.Fatalf("%d wrong passwords are answered", n)
-		}
 	}
 }
 

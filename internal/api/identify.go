@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
@@ -104,6 +106,16 @@ func findOut(r *http.Request, callers Callers) identity {
 		}
 	}
 	return identity{unknown: refused, challenge: challenges(schemes, refused.Detail == wrongToken)}
+}
+
+type limiterKey struct{}
+
+// charge makes a wrong password cost its address as much as the requests of a
+// fifth of a second: to check one takes far longer than to answer another.
+func charge(ctx context.Context) {
+	if limiter, ok := ctx.Value(limiterKey{}).(*rate.Limiter); ok {
+		limiter.ReserveN(time.Now(), int(limiter.Limit()/5))
+	}
 }
 
 // challenges are the values of WWW-Authenticate.

@@ -61,16 +61,6 @@ func limitRate(perSecond float64) func(http.Handler) http.Handler {
 	}
 }
 
-type limiterKey struct{}
-
-// charge makes a wrong password cost its address as much as the requests of a
-// fifth of a second: to check one takes far longer than to answer another.
-func charge(ctx context.Context) {
-	if limiter, ok := ctx.Value(limiterKey{}).(*rate.Limiter); ok {
-		limiter.ReserveN(time.Now(), int(limiter.Limit()/5))
-	}
-}
-
 // network is whom an address belongs to. One that is none, as of a Unix
 // socket, is the same for all.
 func network(remoteAddr string) netip.Prefix {
