@@ -69,7 +69,7 @@ func newDaemon(ctx context.Context, load func() (*config.Config, error), flags w
 	if d.site, err = openSite(ctx, flags, log.With().Str("part", "api").Logger()); err != nil {
 		return nil, err
 	}
-	if err = checkAWS(ctx, cfg); err == nil {
+	if err = checkAWS(ctx, cfg, log); err == nil {
 		d.store, err = store.Open(ctx, cfg.Storage.Path, log.With().Str("part", "store").Logger())
 	}
 	if err != nil {
@@ -103,9 +103,9 @@ func (d *daemon) apiConfig() api.Config {
 
 // checkAWS finds what is wrong with the AWS configuration of the machine before
 // anything runs; it calls nothing.
-func checkAWS(ctx context.Context, cfg *config.Config) error {
+func checkAWS(ctx context.Context, cfg *config.Config, log zerolog.Logger) error {
 	for i := range cfg.Sources {
-		if _, err := loadAWS(ctx, &cfg.Sources[i], &cfg.Limits); err != nil {
+		if _, err := loadAWS(ctx, &cfg.Sources[i], &cfg.Limits, log); err != nil {
 			return fmt.Errorf("source %d: %w", i+1, err)
 		}
 	}

@@ -116,7 +116,7 @@ func (f *fleet) regions(ctx context.Context, s *config.Source) ([]string, error)
 	case !s.Regions.All():
 		return s.Regions, nil
 	}
-	awscfg, err := loadAWS(ctx, s, &f.cfg.Limits)
+	awscfg, err := loadAWS(ctx, s, &f.cfg.Limits, f.log)
 	if err != nil {
 		return nil, err
 	}
@@ -125,14 +125,14 @@ func (f *fleet) regions(ctx context.Context, s *config.Source) ([]string, error)
 
 // loadAWS is the AWS configuration of a source in its first region. To ask for
 // all regions any will do where the machine has none of its own.
-func loadAWS(ctx context.Context, s *config.Source, l *config.Limits) (aws.Config, error) {
+func loadAWS(ctx context.Context, s *config.Source, l *config.Limits, log zerolog.Logger) (aws.Config, error) {
 	region := ""
 	if len(s.Regions) > 0 && !s.Regions.All() {
 		region = s.Regions[0]
 	}
-	awscfg, err := source.LoadAWS(ctx, sourceConfig(s, l, region))
+	awscfg, err := source.LoadAWS(ctx, sourceConfig(s, l, region), log)
 	if err != nil && s.Regions.All() {
-		return source.LoadAWS(ctx, sourceConfig(s, l, "us-east-1"))
+		return source.LoadAWS(ctx, sourceConfig(s, l, "us-east-1"), log)
 	}
 	return awscfg, err
 }
@@ -149,7 +149,7 @@ type reader struct {
 func (f *fleet) source(ctx context.Context, s *config.Source, region string) (*reader, error) {
 	sc := sourceConfig(s, &f.cfg.Limits, region)
 	sc.RowLimit = max(sc.RowLimit, f.rows)
-	awscfg, err := source.LoadAWS(ctx, sc)
+	awscfg, err := source.LoadAWS(ctx, sc, f.log)
 	if err != nil {
 		return nil, err
 	}

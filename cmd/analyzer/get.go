@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/eks-authlog/eks-authlog/internal/client"
@@ -26,14 +27,24 @@ a terminal.
 
 // getFlags are those that all of "get" takes.
 type getFlags struct {
-	Server    string        `help:"Where the daemon serves." default:"http://127.0.0.1:8484" env:"EKS_AUTHLOG_SERVER" placeholder:"URL"`
-	TokenFile string        `name:"token-file" help:"File that holds a bearer token. Without it the token may stand in the variable EKS_AUTHLOG_TOKEN." env:"EKS_AUTHLOG_TOKEN_FILE" placeholder:"FILE"`
-	CAFile    string        `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`
-	Output    string        `help:"Form of output: ${enum}." enum:"table,json,yaml,csv" default:"table" short:"o"`
-	Limit     int           `help:"At most this many rows; 0 is all there are." default:"100"`
-	Watch     bool          `help:"Go on, and print each row that is new or has changed." short:"w"`
-	Interval  time.Duration `help:"How often --watch asks; denials come by themselves." default:"5s"`
+	Server   string        `help:"Where the daemon serves." default:"http://127.0.0.1:8484" env:"EKS_AUTHLOG_SERVER" placeholder:"URL"`
+	Output   string        `help:"Form of output: ${enum}." enum:"table,json,yaml,csv" default:"table" short:"o"`
+	Limit    int           `help:"At most this many rows; 0 is all there are." default:"100"`
+	Watch    bool          `help:"Go on, and print each row that is new or has changed." short:"w"`
+	Interval time.Duration `help:"How often --watch asks; denials come by themselves." default:"5s"`
+
+	askFlags `embed:""`
 }
+
+// Validate refuses what would be taken for no limit.
+func (f *getFlags) Validate() error {
+	if f.Limit < 0 {
+		return fmt.Errorf("--limit: %d is below 0", f.Limit)
+	}
+	return nil
+}
+
+func (f *getFlags) asker(r *run) (*asker, error) { return f.ask(f.Server, r) }
 
 // chooseFlags choose some of a list.
 type chooseFlags struct {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -25,42 +27,78 @@ type asker struct {
 	api     *client.ClientWithResponses
 	streams *client.Client // for answers that do not end
 	server  string
+
+	certified bool // it shows a certificate
 }
 
-func (f *getFlags) asker(r *run) (*asker, error) {
-	u, err := url.Parse(f.Server)
+// askFlags say what is shown to a daemon, and whom it is believed.
+type askFlags struct {
+	TokenFile    string `name:"token-file" help:"File that holds a bearer token. Without it the token may stand in the variable EKS_AUTHLOG_TOKEN." env:"EKS_AUTHLOG_TOKEN_FILE" placeholder:"FILE"`
+	User         string `help:"Name to show with the password of --password-file, instead of a token." env:"EKS_AUTHLOG_USER" placeholder:"NAME"`
+	PasswordFile string `name:"password-file" help:"File that holds the password of --user." env:"EKS_AUTHLOG_PASSWORD_FILE" placeholder:"FILE"`
+	CAFile       string `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`
+	CertFile     string `name:"cert-file" help:"PEM file of the certificate to show, with the ones between it and its authority." env:"EKS_AUTHLOG_CERT_FILE" placeholder:"FILE"`
+	KeyFile      string `name:"key-file" help:"PEM file of the private key of --cert-file." env:"EKS_AUTHLOG_KEY_FILE" placeholder:"FILE"`
+}
+
+// ask is who asks the daemon there.
+func (f *askFlags) ask(server string, r *run) (*asker, error) {
+	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("--server: %q is no URL such as http://127.0.0.1:8484", f.Server)
+		return nil, fmt.Errorf("--server: %q is no URL such as http://127.0.0.1:8484", server)
 	}
-	token, err := f.token()
+	authorization, err := f.authorization()
 	if err != nil {
 		return nil, err
 	}
-	if token != "" && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		r.log.Warn().Str("server", u.Host).Msg("the token goes over the network in the clear; use https")
+	if authorization != "" && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		r.log.Warn().Str("server", u.Host).Msg("the token or password goes over the network in the clear; use https")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	if transport.TLSClientConfig, err = f.trust(); err != nil {
+	if transport.TLSClientConfig, err = f.tls(); err != nil {
 		return nil, err
 	}
 	version, _ := buildVersion()
 	as := client.WithRequestEditorFn(func(_ context.Context, req *http.Request) error {
 		req.Header.Set("User-Agent", "analyzer/"+version)
-		if token != "" {
-			req.Header.Set("Authorization", "Bearer "+token)
+		if authorization != "" {
+			req.Header.Set("Authorization", authorization)
 		}
 		return nil
 	})
-	api, err := client.NewClientWithResponses(f.Server, as, client.WithHTTPClient(&http.Client{Transport: transport, Timeout: askTimeout}))
+	api, err := client.NewClientWithResponses(server, as, client.WithHTTPClient(&http.Client{Transport: transport, Timeout: askTimeout}))
 	if err != nil {
 		return nil, err
 	}
-	streams, err := client.NewClient(f.Server, as, client.WithHTTPClient(&http.Client{Transport: transport}))
-	return &asker{api: api, streams: streams, server: u.Redacted()}, err
+	streams, err := client.NewClient(server, as, client.WithHTTPClient(&http.Client{Transport: transport}))
+	return &asker{api: api, streams: streams, server: u.Redacted(), certified: f.CertFile != ""}, err
+}
+
+// authorization is the header of that name for the user or the token, or "".
+func (f *askFlags) authorization() (string, error) {
+	token, err := f.token()
+	switch {
+	case err != nil:
+		return "", err
+	case (f.User == "") != (f.PasswordFile == ""):
+		return "", errors.New("--user and --password-file go together")
+	case f.User != "" && token != "":
+		return "", errors.New("--user and a token: only one of them can be shown")
+	case token != "":
+		return "Bearer " + token, nil
+	case f.User == "":
+		return "", nil
+	}
+	password, err := os.ReadFile(f.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("--password-file: %w", err)
+	}
+	shown := append([]byte(f.User+":"), bytes.TrimRight(password, "\r\n")...)
+	return "Basic " + base64.StdEncoding.EncodeToString(shown), nil
 }
 
 // token is that of the file, or of the environment, or "".
-func (f *getFlags) token() (string, error) {
+func (f *askFlags) token() (string, error) {
 	text, from := os.Getenv("EKS_AUTHLOG_TOKEN"), "the variable EKS_AUTHLOG_TOKEN"
 	if f.TokenFile != "" {
 		b, err := os.ReadFile(f.TokenFile)
@@ -79,23 +117,36 @@ func (f *getFlags) token() (string, error) {
 	return token, nil
 }
 
-// trust adds the authorities of the file to those of the machine.
-func (f *getFlags) trust() (*tls.Config, error) {
-	if f.CAFile == "" {
-		return nil, nil //nolint:nilnil // nil is net/http's own choice
+// tls trusts the authorities of the file beside those of the machine, and shows
+// the certificate.
+func (f *askFlags) tls() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CAFile != "" {
+		text, err := os.ReadFile(f.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		if cfg.RootCAs, err = x509.SystemCertPool(); err != nil {
+			cfg.RootCAs = x509.NewCertPool()
+		}
+		if !cfg.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("--ca-file: %s has no certificate in PEM form", f.CAFile)
+		}
 	}
-	text, err := os.ReadFile(f.CAFile)
+	if (f.CertFile == "") != (f.KeyFile == "") {
+		return nil, errors.New("--cert-file and --key-file go together")
+	}
+	if f.CertFile == "" {
+		return cfg, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("--ca-file: %w", err)
+		return nil, fmt.Errorf("--cert-file and --key-file: %w", err)
 	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("--ca-file: %s has no certificate in PEM form", f.CAFile)
-	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+	// Shown whatever authorities the daemon names: what it has against another's
+	// certificate it says itself.
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return cfg, nil
 }
 
 func isLoopback(host string) bool {
@@ -115,10 +166,26 @@ func (a *asker) unreachable(err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak TLS: try http:// in --server", a.server)
 	}
-	if _, ok := errors.AsType[*net.OpError](err); ok {
+	op, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case !ok:
+	case op.Op == alert && strings.Contains(op.Err.Error(), "certificate"):
+		return fmt.Errorf("%s: %w: %s", a.server, err, a.certificateAdvice())
+	case op.Op == "dial":
 		return fmt.Errorf("cannot reach %s: %w: start it with \"analyzer serve\", or say by --server where it is", a.server, err)
 	}
 	return fmt.Errorf("ask %s: %w", a.server, err)
+}
+
+// alert is the operation at fault where the other side of TLS ended it, and said
+// why.
+const alert = "remote error"
+
+func (a *asker) certificateAdvice() string {
+	if a.certified {
+		return "it does not take the certificate of --cert-file"
+	}
+	return "it asks for a certificate: give one by --cert-file and --key-file"
 }
 
 // refused is the error of an answer that is no success, or nil. ok says whether
@@ -130,7 +197,7 @@ func (a *asker) refused(res *http.Response, problem *client.Problem, ok bool) er
 	case problem == nil || problem.Status == 0:
 		return fmt.Errorf("%s answered %q, and not as the daemon does: is --server right?", a.server, res.Status)
 	case res.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s: %w: give a token by --token-file or EKS_AUTHLOG_TOKEN", a.server, escaped(problem))
+		return fmt.Errorf("%s: %w: give a token by --token-file or EKS_AUTHLOG_TOKEN, or a password by --user and --password-file", a.server, escaped(problem))
 	}
 	return escaped(problem)
 }

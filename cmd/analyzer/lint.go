@@ -38,11 +38,11 @@ type lintAWSAuthCmd struct {
 
 	WouldLockOut bool   `name:"would-lock-out" help:"Name the principals that got in to the cluster within 24 hours and that the file would deny. Who got in is asked of --server, which also knows whom an access entry lets in; else of the database."`
 	Server       string `help:"A running daemon." placeholder:"URL"`
-	TokenFile    string `name:"token-file" help:"File that holds a bearer token for it." env:"EKS_AUTHLOG_TOKEN_FILE" placeholder:"FILE"`
-	CAFile       string `name:"ca-file" help:"PEM file of the authorities to trust beside those of the machine." env:"EKS_AUTHLOG_CA_FILE" placeholder:"FILE"`
 	StoragePath  string `name:"storage.path" help:"The database, while no daemon has it open." placeholder:"FILE"`
 	ConfigFile   string `name:"config.file" help:"Configuration file of serve: its database and its sources." placeholder:"FILE"`
 	Granted      string `help:"File with the principals that get in, one ARN a line, instead. A # begins a comment." placeholder:"FILE"`
+
+	askFlags `embed:""`
 }
 
 // Help says how to use it before a change.

@@ -120,7 +120,7 @@ func principals(file, text string) ([]string, error) {
 }
 
 func (c *lintAWSAuthCmd) grantedOnServer(ctx context.Context, r *run) ([]string, error) {
-	ask, err := (&getFlags{Server: c.Server, TokenFile: c.TokenFile, CAFile: c.CAFile}).asker(r)
+	ask, err := c.ask(c.Server, r)
 	if err != nil {
 		return nil, err
 	}

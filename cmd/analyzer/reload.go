@@ -32,6 +32,7 @@ func (d *daemon) Reload(ctx context.Context) error {
 	}
 	d.reloads.Succeeded(time.Now())
 	d.log.Info().Msg("configuration reloaded")
+	d.site.warn()
 	return nil
 }
 
@@ -66,7 +67,7 @@ func (d *daemon) mayBecome(ctx context.Context, next *config.Config) error {
 	if now := d.cfg.Load().Storage.Path; next.Storage.Path != now {
 		return fmt.Errorf("storage.path cannot change from %s to %s while running: restart", now, next.Storage.Path)
 	}
-	return checkAWS(ctx, next)
+	return checkAWS(ctx, next, d.log)
 }
 
 // sameReading reports whether nothing changes for those who read the logs.

@@ -37,9 +37,7 @@ func (c *serveCmd) Run(ctx context.Context, r *run) error {
 	}
 	cfg := d.cfg.Load()
 	r.log.Info().Str("address", d.url()).Str("database", cfg.Storage.Path).Int("sources", len(cfg.Sources)).Msg("serving")
-	if d.site.open() {
-		r.log.Warn().Msg("whoever reaches this address is told all, and is an admin: see --web.tokens-file")
-	}
+	d.site.warn()
 	return d.run(ctx, hangups)
 }
 

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/rs/zerolog"
@@ -27,7 +26,7 @@ type webFlags struct {
 	Telemetry   []string `name:"web.telemetry-listen-address" help:"Address to serve /metrics, /-/healthy and /-/ready on, without tokens; may be given more than once." placeholder:"ADDRESS" sep:"none"`
 	Systemd     bool     `name:"web.systemd-socket" help:"Serve on the sockets that systemd passes on instead; one whose FileDescriptorName= is telemetry has metrics and health alone."`
 	ConfigFile  string   `name:"web.config.file" help:"TLS, client certificates, users with a password and headers, as in https://prometheus.io/docs/prometheus/latest/configuration/https/." placeholder:"FILE"`
-	TokensFile  string   `name:"web.tokens-file" help:"Who may ask, and for which clusters and accounts; analyzer token makes its items." placeholder:"FILE"`
+	TokensFile  string   `name:"web.tokens-file" help:"Who may ask, and for which clusters and accounts; analyzer token adds its items." placeholder:"FILE"`
 	Metrics     string   `name:"web.metrics" help:"Whom /metrics answers on the main addresses: ${enum}. all-clusters asks for a token that sees every cluster." enum:"all-clusters,everyone,nobody" default:"all-clusters"`
 	Health      string   `name:"web.health" help:"Whom /-/healthy and /-/ready answer on the main addresses: ${enum}." enum:"everyone,nobody" default:"everyone"`
 	Origin      string   `name:"web.cors.origin" help:"Pages of which origins may read the answers: a regular expression that must match all of it, e.g. https?://(a|b)\\.example\\.com. None unless given." placeholder:"REGEX"`
@@ -36,6 +35,28 @@ type webFlags struct {
 	MaxRequests int      `name:"web.max-requests" help:"Requests that are worked on at the same time; 0 is no limit." default:"256"`
 	Lifecycle   bool     `name:"web.enable-lifecycle" help:"Let admins reload by POST /-/reload; SIGHUP always does."`
 	Profile     bool     `name:"web.enable-pprof" help:"Let admins profile the process below /debug/pprof/."`
+}
+
+// hostForm is that of a name or address, with or without a port.
+var hostForm = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?)(?::[0-9]+)?$`)
+
+// mostRate is far more than the service answers in a second.
+const mostRate = 1_000_000
+
+// Validate refuses values that would switch a protection off without saying so.
+func (f *webFlags) Validate() error {
+	if ok := f.Rate >= 0 && f.Rate <= mostRate; !ok { // so is NaN
+		return fmt.Errorf("--web.rate-limit: %g is not from 0 to %d", f.Rate, mostRate)
+	}
+	if f.MaxRequests < 0 {
+		return fmt.Errorf("--web.max-requests: %d is below 0", f.MaxRequests)
+	}
+	for _, host := range f.Hosts {
+		if !hostForm.MatchString(host) {
+			return fmt.Errorf("--web.allowed-host: %q is no host name such as authlog.example.com", host)
+		}
+	}
+	return nil
 }
 
 // A site is where the API is served, and to whom.
@@ -47,6 +68,7 @@ type site struct {
 	front     *listen.Front
 	listeners listen.Listeners
 	servers   []*http.Server
+	guarded   bool          // the files in force ask who one is; see guarded
 	ending    chan struct{} // closed when it begins to end
 }
 
@@ -66,7 +88,7 @@ func openSite(ctx context.Context, flags webFlags, log zerolog.Logger) (*site, e
 	if err != nil {
 		return nil, err
 	}
-	s.callers.Set(holders, usersOf(cfg))
+	s.take(holders, cfg)
 	if flags.Systemd {
 		s.listeners, err = listen.Systemd()
 	} else {
@@ -118,6 +140,23 @@ func usersOf(cfg *web.Config) map[string]string {
 	return users
 }
 
+// guarded reports whether the files ask who one is: for a token, a password, or
+// a certificate of an authority that they name.
+func guarded(holders []callers.Holder, cfg *web.Config) bool {
+	return holders != nil ||
+		cfg != nil && (len(cfg.Users) > 0 || cfg.TLSConfig.ClientAuth == "RequireAndVerifyClientCert")
+}
+
+// take puts in force who may ask.
+func (s *site) take(holders []callers.Holder, cfg *web.Config) {
+	s.callers.Set(holders, usersOf(cfg))
+	s.guarded = guarded(holders, cfg)
+}
+
+// errUnguarded refuses what is a file that was emptied or half written more
+// often than it is meant.
+var errUnguarded = errors.New("asks for no password and no client certificate any more, so that everyone would be an admin: restart if that is meant")
+
 // prepare reads the files anew. What it returns takes them over and cannot
 // fail.
 func (s *site) prepare() (takeOver func(), err error) {
@@ -126,12 +165,15 @@ func (s *site) prepare() (takeOver func(), err error) {
 		return nil, err
 	}
 	takeFront, err := s.front.Prepare(cfg)
+	if err == nil && s.guarded && !guarded(holders, cfg) {
+		err = errUnguarded
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.flags.ConfigFile, err)
 	}
 	return func() {
 		takeFront()
-		s.callers.Set(holders, usersOf(cfg))
+		s.take(holders, cfg)
 	}, nil
 }
 
@@ -139,9 +181,7 @@ func (s *site) prepare() (takeOver func(), err error) {
 func (s *site) apply(cfg *api.Config) {
 	cfg.Callers = s.callers
 	cfg.Limits = api.Limits{Rate: s.flags.Rate, Requests: s.flags.MaxRequests}
-	for _, host := range s.flags.Hosts {
-		cfg.Hosts = append(cfg.Hosts, strings.ToLower(host))
-	}
+	cfg.Hosts = s.flags.Hosts
 	cfg.Origins, cfg.Profile = s.origin, s.flags.Profile
 	cfg.OpenMetrics, cfg.NoMetrics = s.flags.Metrics == "everyone", s.flags.Metrics == "nobody"
 	cfg.NoHealth = s.flags.Health == "nobody"
@@ -194,16 +234,16 @@ func (s *site) url() string {
 	return scheme + s.listeners.Main[0].Addr().String()
 }
 
-// open reports whether others than this machine are answered, and asked for
+// warn says so where others than this machine are answered, and asked for
 // nothing.
-func (s *site) open() bool {
-	if len(s.callers.Schemes()) > 0 {
-		return false
+func (s *site) warn() {
+	if s.guarded {
+		return
 	}
 	for _, ln := range s.listeners.Main {
 		if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
-			return true
+			s.log.Warn().Msg("whoever reaches this address is told all, and is an admin: see --web.tokens-file")
+			return
 		}
 	}
-	return false
 }

@@ -2,14 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
 	"os/exec"
@@ -36,75 +28,6 @@ func startAWS(t *testing.T) *awssim.Server {
 	}
 	t.Cleanup(func() { aws.Close() })
 	return aws
-}
-
-// An authority signs certificates.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &authority{t, cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-}
-
-// issue makes a certificate for 127.0.0.1, and its key.
-func (a *authority) issue(serial int64) (cert, key []byte) {
-	a.t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &private.PublicKey, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	text, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text})
-}
-
-// client trusts the authority, and shows a certificate of it if it has one.
-func (a *authority) client(cert, key []byte) *http.Client {
-	a.t.Helper()
-	roots := x509.NewCertPool()
-	roots.AddCert(a.cert)
-	cfg := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	if cert != nil {
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
-	}
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: cfg, DisableKeepAlives: true, ForceAttemptHTTP2: true,
-	}}
 }
 
 // An answered is what an answer says before its body.
@@ -154,7 +77,8 @@ func TestServeAsksForACertificateAndTakesNewOnesOver(t *testing.T) {
 	put("web.yml", []byte(`tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}
 http_server_config: {headers: {Strict-Transport-Security: max-age=60, Content-Security-Policy: "sandbox"}}
 `))
-	c := start(t, startAWS(t), freeAddress(t), "serve", "--web.config.file", file("web.yml"), "--web.enable-lifecycle")
+	c := start(t, startAWS(t), freeAddress(t), "serve", "--web.config.file", file("web.yml"), "--web.enable-lifecycle",
+		"--web.listen-address", "0.0.0.0:0")
 	url := strings.Replace(c.url, "http://", "https://", 1)
 	good := ours.client(ours.issue(7))
 	until(t, "it answers who shows a certificate", func() bool {
@@ -197,8 +121,58 @@ http_server_config: {headers: {Strict-Transport-Security: max-age=60, Content-Se
 	if resp, err := send(t, good, http.MethodPost, url+"/-/reload", nil); err != nil || resp.status != http.StatusInternalServerError {
 		t.Errorf("TLS was switched off while running: %+v, %v", resp, err)
 	}
+	put("web.yml", []byte("tls_server_config: {cert_file: server.crt, key_file: server.key}\n"))
+	if resp, err := send(t, good, http.MethodPost, url+"/-/reload", nil); err != nil || resp.status != http.StatusInternalServerError {
+		t.Errorf("no certificate is asked for any more: %+v, %v", resp, err)
+	}
 	if err := c.signal(t, syscall.SIGTERM); err != nil {
 		t.Errorf("ended by SIGTERM: %v", err)
+	}
+	if strings.Contains(c.stderr.String(), everyone) {
+		t.Error("it warns that it asks for nothing")
+	}
+}
+
+// everyone is what serve warns of that asks nobody who he is.
+const everyone = "whoever reaches this address is told all"
+
+func TestAReloadDoesNotMakeEveryoneAnAdmin(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("right"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "web.yml")
+	write(t, file, "basic_auth_users: {ann: "+string(hash)+"}\n")
+	d := openDesk(t, startAWS(t), "storage: {path: DIR/analyzer.db}\n", "", "--web.config.file", file,
+		"--web.listen-address", "0.0.0.0:0", "--web.enable-lifecycle")
+	for _, text := range []string{"", "basic_auth_users: {}\n"} {
+		write(t, file, text)
+		resp, err := send(t, &http.Client{}, http.MethodPost, d.url+"/-/reload", func(r *http.Request) { r.SetBasicAuth("ann", "right") })
+		if err != nil || resp.status != http.StatusInternalServerError {
+			t.Errorf("%q is taken over: %+v, %v", text, resp, err)
+		}
+		if _, status := d.ask(http.MethodGet, "/clusters", ""); status != http.StatusUnauthorized {
+			t.Errorf("%q: who shows nothing is answered %d", text, status)
+		}
+	}
+	if err := d.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+	if said := d.stderr.String(); !strings.Contains(said, "everyone would be an admin") || strings.Contains(said, everyone) {
+		t.Errorf("the log says %s", said)
+	}
+}
+
+func TestServeWarnsAfterEachReloadThatItAsksForNothing(t *testing.T) {
+	d := openDesk(t, startAWS(t), "storage: {path: DIR/analyzer.db}\n", "", "--web.listen-address", "0.0.0.0:0", "--web.enable-lifecycle")
+	if body, status := d.ask(http.MethodPost, "/-/reload", ""); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	if err := d.signal(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended by SIGTERM: %v", err)
+	}
+	if n := strings.Count(d.stderr.String(), everyone); n != 2 {
+		t.Errorf("warned %d times", n)
 	}
 }
 

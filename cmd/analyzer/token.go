@@ -13,14 +13,16 @@ type tokenCmd struct {
 	Clusters []string `help:"Patterns of the names of the clusters it may see, e.g. team-a-*." placeholder:"PATTERN"`
 	Accounts []string `help:"Accounts of the clusters it may see." placeholder:"ID"`
 	Admin    bool     `help:"It sees every cluster, and may reload and profile the service."`
+
+	TokensFile string `name:"tokens-file" help:"The tokens file of serve, to add the item to; made if it is not there. Without it the item is on standard error." placeholder:"FILE"`
 }
 
 // Help says what to do with it.
 func (c *tokenCmd) Help() string {
-	return `The token is on standard output, once: nobody has it but you. The item for the tokens file of
-serve (--web.tokens-file) is on standard error; it has the token's hash alone.
+	return `The token is on standard output, once: nobody has it but you. The tokens file of serve
+(--web.tokens-file) has its hash alone; serve knows the token once it has reloaded.
 
-  analyzer token team-a --clusters 'team-a-*' >token 2>>tokens.yml
+  analyzer token team-a --clusters 'team-a-*' --tokens-file=tokens.yml >token
   curl -H "Authorization: Bearer $(cat token)" http://127.0.0.1:8484/clusters`
 }
 
@@ -31,7 +33,11 @@ func (c *tokenCmd) Run(r *run) error {
 	if _, err := config.ParseTokens("the command line", []byte("tokens:\n"+item)); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.stderr, "%s", item)
+	if c.TokensFile == "" {
+		fmt.Fprintf(r.stderr, "%s", item)
+	} else if err := addToken(c.TokensFile, item); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintln(r.stdout, token)
 	return err
 }

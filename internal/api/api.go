@@ -82,7 +82,7 @@ type Config struct {
 	Now        func() time.Time // nil: time.Now
 
 	Limits      Limits
-	Hosts       []string       // lower case names by which a proxy may ask over loopback
+	Hosts       []string       // names by which a proxy may ask over loopback
 	Origins     *regexp.Regexp // of pages that may read the answers (CORS); nil: none
 	Profile     bool           // /debug/pprof answers admins
 	OpenMetrics bool           // /metrics answers everyone

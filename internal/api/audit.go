@@ -25,7 +25,7 @@ func audit(r *http.Request, ref *refusal) {
 	}
 	path := r.URL.EscapedPath()
 	hlog.FromRequest(r).Warn().
-		Str("caller", caller.Name).
+		Str("user", caller.Name). // zerolog takes a caller for a place in the source
 		Str("address", r.RemoteAddr).
 		Str("method", r.Method).
 		Str("path", path[:min(len(path), maxPath)]).

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,8 +27,28 @@ type door struct{ callers }
 
 func (door) Schemes() []string { return []string{"Bearer", "Basic"} }
 
-func (door) User(name, password string) (authlog.Caller, bool) {
-	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, name == "ann" && password == "right"
+func (door) User(ctx context.Context, _ netip.Prefix, name, password string) (authlog.Caller, bool, error) {
+	if name == "busy" {
+		return authlog.Caller{}, false, errors.New("too many")
+	}
+	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, name == "ann" && password == "right", ctx.Err()
+}
+
+func TestAWrongPasswordCostsMoreThanOneRequest(t *testing.T) {
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Callers: door{teams()}, Limits: api.Limits{Rate: 20}})
+	for n := 1; ; n++ {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/clusters", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("ann", "wrong")
+		switch r := s.send(t, req); {
+		case r.status == http.StatusTooManyRequests:
+			return
+		case n > 100: // of 200 that come at once
+			t.Fatalf("%d wrong passwords are answered", n)
+		}
+	}
 }
 
 func TestATokenOrAPasswordLetsIn(t *testing.T) {
@@ -40,6 +63,7 @@ func TestATokenOrAPasswordLetsIn(t *testing.T) {
 		"wrong name":     {func(r *http.Request) { r.SetBasicAuth("bob", "right") }, http.StatusUnauthorized},
 		"token as basic": {func(r *http.Request) { r.Header.Set("Authorization", "Basic "+ownToken) }, http.StatusUnauthorized},
 		"nothing":        {func(*http.Request) {}, http.StatusUnauthorized},
+		"one too many":   {func(r *http.Request) { r.SetBasicAuth("busy", "right") }, http.StatusServiceUnavailable},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/clusters", nil)
 		if err != nil {
@@ -53,6 +77,40 @@ func TestATokenOrAPasswordLetsIn(t *testing.T) {
 		if asked := strings.Join(r.header.Values("WWW-Authenticate"), ", "); r.status == http.StatusUnauthorized &&
 			(!strings.Contains(asked, "Bearer realm=") || !strings.Contains(asked, "Basic realm=")) {
 			t.Errorf("%s: asked for %q", name, asked)
+		}
+		if wait := r.header.Get("Retry-After"); (wait == "1") != (c.want == http.StatusServiceUnavailable) {
+			t.Errorf("%s: Retry-After %q", name, wait)
+		}
+	}
+}
+
+// counting are callers who count the passwords that are checked.
+type counting struct {
+	door
+	checked *atomic.Int64
+}
+
+func (c counting) User(ctx context.Context, from netip.Prefix, name, password string) (authlog.Caller, bool, error) {
+	c.checked.Add(1)
+	return c.door.User(ctx, from, name, password)
+}
+
+func TestAPasswordIsCheckedOnceAndOnlyWhereItMatters(t *testing.T) {
+	checked := new(atomic.Int64)
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{ready: true}, Callers: counting{door{teams()}, checked}, OpenMetrics: true})
+	for _, c := range []struct {
+		path string
+		want int64
+	}{{"/-/healthy", 0}, {"/metrics", 0}, {"/clusters", 1}, {"/nowhere", 1}} {
+		before := checked.Load()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("ann", "right")
+		s.send(t, req)
+		if got := checked.Load() - before; got != c.want {
+			t.Errorf("%s: a password was checked %d times, want %d", c.path, got, c.want)
 		}
 	}
 }
@@ -133,11 +191,12 @@ func TestBeyondTheMostRequestsOnlyProbesAreAnswered(t *testing.T) {
 }
 
 func TestOverLoopbackOnlyThisMachineIsAskedFor(t *testing.T) {
-	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Hosts: []string{"proxy.example.com"}})
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, Hosts: []string{"proxy.example.com", "B.Example.", "authlog.example:443"}})
 	for host, want := range map[string]int{
 		"localhost": http.StatusOK, "localhost:8484": http.StatusOK, "LOCALHOST.": http.StatusOK, "a.localhost": http.StatusOK,
 		"127.0.0.1:1": http.StatusOK, "127.8.8.8": http.StatusOK, "[::1]:8484": http.StatusOK, "[::1]": http.StatusOK,
 		"proxy.example.com": http.StatusOK, "Proxy.example.com:443": http.StatusOK,
+		"b.example": http.StatusOK, "authlog.example": http.StatusOK, "authlog.example:8443": http.StatusOK,
 		"evil.example.com": http.StatusMisdirectedRequest, "127.0.0.1.evil.example.com": http.StatusMisdirectedRequest,
 		"localhost.evil.example.com": http.StatusMisdirectedRequest, "10.0.0.1": http.StatusMisdirectedRequest,
 		"evillocalhost": http.StatusMisdirectedRequest, "127.0.0.1@evil": http.StatusMisdirectedRequest,
@@ -222,8 +281,8 @@ func TestEveryRefusalIsLoggedOnceAndNoTokenIs(t *testing.T) {
 	s.ask(t, "/clusters", "Authorization", "Bearer "+ownToken)     // not refused
 	s.ask(t, "/clusters/x", "Authorization", "Bearer "+adminToken) // not there, which is no refusal
 	type line struct {
-		Level, Message, Caller, Address, Method, Path, Why string
-		Status                                             int
+		Level, Message, User, Address, Method, Path, Why string
+		Status                                           int
 	}
 	var got []string
 	lines := bufio.NewScanner(strings.NewReader(s.log.String()))
@@ -238,7 +297,7 @@ func TestEveryRefusalIsLoggedOnceAndNoTokenIs(t *testing.T) {
 		if l.Level != "warn" || l.Method != http.MethodGet || l.Why == "" || !strings.HasPrefix(l.Address, "127.0.0.1:") {
 			t.Errorf("incomplete: %s", lines.Text())
 		}
-		got = append(got, fmt.Sprintf("%s %d %s", l.Caller, l.Status, l.Path))
+		got = append(got, fmt.Sprintf("%s %d %s", l.User, l.Status, l.Path))
 	}
 	want := []string{" 401 /clusters", " 401 /clusters/x%0A%1b[31m", "red 403 /metrics", "red 404 /clusters/blue-1"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -20,11 +19,15 @@ func withListener(ln net.Listener) context.Context {
 // checkHost refuses a request that came over loopback for a host of another
 // name. A page from elsewhere whose name was made to stand for 127.0.0.1 (DNS
 // rebinding) would read the answers else, in the browser of whoever opens it.
-// What a proxy on this machine may ask for is in names.
+// What a proxy on this machine may ask for is in names, as in such a header.
 func checkHost(names []string) func(http.Handler) http.Handler {
+	allowed := map[string]bool{}
+	for _, name := range names {
+		allowed[hostOf(name)] = true
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if loopback, _ := r.Context().Value(loopbackKey{}).(bool); loopback && !isLocal(r.Host) && !slices.Contains(names, hostOf(r.Host)) {
+			if loopback, _ := r.Context().Value(loopbackKey{}).(bool); loopback && !isLocal(r.Host) && !allowed[hostOf(r.Host)] {
 				fail(w, r, plain(http.StatusMisdirectedRequest,
 					"the header Host names another host than this machine; for a proxy in front, start with --web.allowed-host"))
 				return

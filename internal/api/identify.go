@@ -3,7 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
@@ -17,8 +22,10 @@ type Callers interface {
 	Schemes() []string
 	// Token tells whose token it is; false if it is nobody's.
 	Token(token string) (authlog.Caller, bool)
-	// User tells who has that name and password; false if nobody does.
-	User(name, password string) (authlog.Caller, bool)
+	// User tells who has that name and password; false if nobody does. It
+	// fails when ctx ends, or at once where too many passwords wait to be
+	// checked, of that network or of all.
+	User(ctx context.Context, from netip.Prefix, name, password string) (authlog.Caller, bool, error)
 }
 
 // An identity is who asks, or why that is not known.
@@ -30,14 +37,13 @@ type identity struct {
 
 type identityKey struct{}
 
-// identityOf is what identify found out. Where it was not asked, nobody is let
+// identityOf is what identify finds out. Where it was not asked, nobody is let
 // in.
 func identityOf(ctx context.Context) identity {
-	id, ok := ctx.Value(identityKey{}).(identity)
-	if !ok {
-		id.unknown = plain(http.StatusUnauthorized, missingToken)
+	if find, ok := ctx.Value(identityKey{}).(func() identity); ok {
+		return find()
 	}
-	return id
+	return identity{unknown: plain(http.StatusUnauthorized, missingToken)}
 }
 
 // callerOf is who asks. Where nobody was let in it is the zero Caller, who sees
@@ -45,12 +51,13 @@ func identityOf(ctx context.Context) identity {
 func callerOf(ctx context.Context) authlog.Caller { return identityOf(ctx).Caller }
 
 // identify finds out who asks, by the token (RFC 6750) or the password (RFC
-// 7617) that is shown.
+// 7617) that is shown, once that matters: a password is slow to check, and a
+// probe must not wait for it.
 func identify(callers Callers) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id := findOut(r, callers)
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, id)))
+			find := sync.OnceValue(func() identity { return findOut(r, callers) })
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, find)))
 		})
 	}
 }
@@ -60,6 +67,7 @@ const (
 	wrongToken      = "this is none of the service's tokens: it was mistyped, taken back, or is another service's"
 	missingPassword = "this service asks for a user and a password"
 	wrongPassword   = "the user or the password is wrong"
+	busy            = "too many passwords are being checked; try again"
 )
 
 func findOut(r *http.Request, callers Callers) identity {
@@ -84,14 +92,30 @@ func findOut(r *http.Request, callers Callers) identity {
 			caller, ok = callers.Token(rest)
 			refused.Detail = wrongToken
 		} else if name, password, given := r.BasicAuth(); given {
-			caller, ok = callers.User(name, password)
+			var err error
+			if caller, ok, err = callers.User(r.Context(), network(r.RemoteAddr), name, password); err != nil {
+				return identity{unknown: plain(http.StatusServiceUnavailable, busy)}
+			}
 			refused.Detail = wrongPassword
+			if !ok {
+				charge(r.Context())
+			}
 		}
 		if ok {
 			return identity{Caller: caller}
 		}
 	}
 	return identity{unknown: refused, challenge: challenges(schemes, refused.Detail == wrongToken)}
+}
+
+type limiterKey struct{}
+
+// charge makes a wrong password cost its address as much as the requests of a
+// fifth of a second: to check one takes far longer than to answer another.
+func charge(ctx context.Context) {
+	if limiter, ok := ctx.Value(limiterKey{}).(*rate.Limiter); ok {
+		limiter.ReserveN(time.Now(), int(limiter.Limit()/5))
+	}
 }
 
 // challenges are the values of WWW-Authenticate.
@@ -121,7 +145,11 @@ func admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := identityOf(r.Context())
 		if id.unknown != nil {
-			w.Header()["Www-Authenticate"] = id.challenge
+			if id.unknown.Status == http.StatusServiceUnavailable {
+				retryAfter(w, time.Second)
+			} else {
+				w.Header()["Www-Authenticate"] = id.challenge
+			}
 			fail(w, r, id.unknown)
 			return
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"math"
 	"net"
 	"net/http"
@@ -55,7 +56,7 @@ func limitRate(perSecond float64) func(http.Handler) http.Handler {
 				fail(w, r, plain(http.StatusTooManyRequests, "too many requests from this address; Retry-After says when to go on"))
 				return
 			}
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), limiterKey{}, limiter)))
 		})
 	}
 }

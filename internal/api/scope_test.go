@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,7 +31,9 @@ func (c callers) Token(token string) (authlog.Caller, bool) {
 	return caller, ok
 }
 
-func (c callers) User(string, string) (authlog.Caller, bool) { return authlog.Caller{}, false }
+func (c callers) User(context.Context, netip.Prefix, string, string) (authlog.Caller, bool, error) {
+	return authlog.Caller{}, false, nil
+}
 
 const (
 	ownToken   = "token-of-the-red-team"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -205,4 +206,6 @@ func (c *changing) Token(token string) (authlog.Caller, bool) {
 	return c.callers.Token(token)
 }
 
-func (c *changing) User(string, string) (authlog.Caller, bool) { return authlog.Caller{}, false }
+func (c *changing) User(context.Context, netip.Prefix, string, string) (authlog.Caller, bool, error) {
+	return authlog.Caller{}, false, nil
+}

@@ -4,11 +4,13 @@
 package callers
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"net/netip"
 	"regexp"
 	"sync/atomic"
 
@@ -99,12 +101,15 @@ func (c *Callers) Token(token string) (found authlog.Caller, ok bool) {
 }
 
 // User tells who has that name and password. Users see every cluster and are
-// admins, as with other programs that know such a file.
-func (c *Callers) User(name, password string) (authlog.Caller, bool) {
-	if !c.passwords.check(c.now.Load().users, name, password) {
-		return authlog.Caller{}, false
+// admins, as with other programs that know such a file. A password that was not
+// right before waits to be checked, behind few of the same address and few
+// addresses: the error is ErrBusy, or that of ctx.
+func (c *Callers) User(ctx context.Context, from netip.Prefix, name, password string) (authlog.Caller, bool, error) {
+	ok, err := c.passwords.check(ctx, from, c.now.Load().users, name, password)
+	if !ok {
+		return authlog.Caller{}, false, err
 	}
-	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, true
+	return authlog.Caller{Name: name, Scope: authlog.Everything(), Admin: true}, true, nil
 }
 
 // Users are the same callers where no token is asked for: on a listener for
@@ -126,4 +131,6 @@ func (u Users) Schemes() []string {
 func (u Users) Token(string) (authlog.Caller, bool) { return authlog.Caller{}, false }
 
 // User is that of Callers.
-func (u Users) User(name, password string) (authlog.Caller, bool) { return u.all.User(name, password) }
+func (u Users) User(ctx context.Context, from netip.Prefix, name, password string) (authlog.Caller, bool, error) {
+	return u.all.User(ctx, from, name, password)
+}

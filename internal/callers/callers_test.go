@@ -1,6 +1,7 @@
 package callers_test
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -48,9 +49,9 @@ func TestAUserIsKnownByThePasswordInForce(t *testing.T) {
 	check := func(name, password string, want bool) {
 		t.Helper()
 		for range 2 { // what is remembered must not change the answer
-			got, ok := c.User(name, password)
-			if ok != want || ok && (got.Name != name || !got.Admin || !got.Scope.All()) {
-				t.Errorf("%s with %q: %+v, %v", name, password, got, ok)
+			got, ok, err := c.User(t.Context(), netip.Prefix{}, name, password)
+			if err != nil || ok != want || ok && (got.Name != name || !got.Admin || !got.Scope.All()) {
+				t.Errorf("%s with %q: %+v, %v, %v", name, password, got, ok, err)
 			}
 		}
 	}

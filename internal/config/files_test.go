@@ -35,11 +35,13 @@ tokens:
 }
 
 func TestEveryFaultOfATokensFileIsNamed(t *testing.T) {
+	const alone = ": a name has letters, digits, - and _ alone, and beside them only *, ?, [a-z] and [^a-z] mean something"
 	_, err := config.ParseTokens("t.yml", []byte(`tokens:
   - {name: a, sha256: `+hashA+`}
   - {name: a, sha256: `+hashA+`, admin: true, clusters: [x]}
   - {name: B, sha256: hunter2, clusters: ["["], accounts: [12]}
   - {sha256: `+hashB+`, clusters: [""], token: x}
+  - {name: c, sha256: `+strings.Repeat("c", 64)+`, clusters: ["*", "!prod", "[!a]*", "[^a]?-b_[0-9]", "^prod", "a.b"]}
 `))
 	want := `t.yml:2:5: tokens[0]: must say which clusters or accounts it may see; clusters: ["*"] is all of them
 t.yml:3:12: tokens[1].name: "a" is the name of another token too
@@ -51,7 +53,11 @@ t.yml:4:43: tokens[2].clusters[0]: "[" is no pattern: syntax error in pattern
 t.yml:4:60: tokens[2].accounts[0]: "12" is no account id of 12 digits; put it in quotes
 t.yml:5:5: tokens[3].name: "" is no name of lower case letters, digits, dot, - and _, at most 63
 t.yml:5:91: tokens[3].clusters[0]: is empty, which no cluster's name is
-t.yml:5:96: tokens[3].token: unknown key; known here: name, sha256, clusters, accounts, admin`
+t.yml:5:96: tokens[3].token: unknown key; known here: name, sha256, clusters, accounts, admin
+t.yml:6:105: tokens[4].clusters[1]: "!prod" matches no cluster` + alone + `
+t.yml:6:114: tokens[4].clusters[2]: "[!a]*" matches no cluster` + alone + `
+t.yml:6:140: tokens[4].clusters[4]: "^prod" matches no cluster` + alone + `
+t.yml:6:149: tokens[4].clusters[5]: "a.b" matches no cluster` + alone
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -66,15 +72,23 @@ t.yml:5:96: tokens[3].token: unknown key; known here: name, sha256, clusters, ac
 }
 
 func TestEveryFaultOfAWebConfigurationIsNamed(t *testing.T) {
+	const (
+		noRange     = "no client can meet a min_version, TLS12 unless it is set, above max_version"
+		noAuthority = "tls_server_config.client_auth_type: needs client_ca_file"
+	)
 	for text, want := range map[string]string{
-		"tls_server_config: {cert_file: x.crt}":                      "web.yml:1:20: tls_server_config: missing one of key or key_file",
-		"tls_server_config: {cert_file: x.crt, key_file: x.key}":     "tls_server_config: failed to read cert_file",
-		"tls_server_config: {certfile: x.crt}":                       "tls_server_config.certfile: unknown key; known here: cert,",
-		"tls_server_config: {min_version: SSL3}":                     "web.yml:1:34: tls_server_config.min_version:",
-		"basic_auth_users: {ann: secret}":                            `basic_auth_users: the password of "ann" must be a bcrypt hash`,
-		"http_server_config: {headers: {X-Frame-Options: whatever}}": "http_server_config: invalid value for X-Frame-Options",
-		"http_server_config: {headers: {X-Own: 1}}":                  `HTTP header "X-Own" can not be configured`,
-		"rate_limit: {interval: 1s, burst: 2}":                       "set --web.rate-limit",
+		"tls_server_config: {cert_file: x.crt}":                                     "web.yml:1:20: tls_server_config: missing one of key or key_file",
+		"tls_server_config: {cert_file: x.crt, key_file: x.key}":                    "tls_server_config: failed to read cert_file",
+		"tls_server_config: {certfile: x.crt}":                                      "tls_server_config.certfile: unknown key; known here: cert,",
+		"tls_server_config: {min_version: TLS13, max_version: TLS12, cert_file: x}": "web.yml:1:34: tls_server_config.min_version: " + noRange,
+		"tls_server_config: {max_version: TLS11, cert_file: x}":                     "web.yml:1:34: tls_server_config.max_version: " + noRange,
+		"tls_server_config: {client_auth_type: RequireAndVerifyClientCert}":         noAuthority,
+		"tls_server_config: {client_auth_type: VerifyClientCertIfGiven}":            noAuthority,
+		"tls_server_config: {min_version: SSL3}":                                    "web.yml:1:34: tls_server_config.min_version:",
+		"basic_auth_users: {ann: secret}":                                           `basic_auth_users: the password of "ann" must be a bcrypt hash`,
+		"http_server_config: {headers: {X-Frame-Options: whatever}}":                "http_server_config: invalid value for X-Frame-Options",
+		"http_server_config: {headers: {X-Own: 1}}":                                 `HTTP header "X-Own" can not be configured`,
+		"rate_limit: {interval: 1s, burst: 2}":                                      "set --web.rate-limit",
 	} {
 		path := filepath.Join(t.TempDir(), "web.yml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -85,7 +85,7 @@ func validateScope(t *Token, key string, d *decoder) {
 	}
 	for i, p := range t.Clusters {
 		k := fmt.Sprintf("%s.clusters[%d]", key, i)
-		d.pattern(k, p)
+		d.clusterPattern(k, p)
 		if p == "" {
 			d.wrong(k, "is empty, which no cluster's name is")
 		}

@@ -50,10 +50,10 @@ func validateSource(s *Source, key string, d *decoder) {
 	d.oneOf(key+".mode", s.Mode, "insights", "filter-log-events")
 	d.oneOf(key+".index", s.Index, "auto", "stream", "data_source", "none")
 	for i, p := range s.Clusters.Include {
-		d.pattern(fmt.Sprintf("%s.clusters.include[%d]", key, i), p)
+		d.clusterPattern(fmt.Sprintf("%s.clusters.include[%d]", key, i), p)
 	}
 	for i, p := range s.Clusters.Exclude {
-		d.pattern(fmt.Sprintf("%s.clusters.exclude[%d]", key, i), p)
+		d.clusterPattern(fmt.Sprintf("%s.clusters.exclude[%d]", key, i), p)
 	}
 }
 
@@ -122,5 +122,16 @@ func (d *decoder) oneOf(key, v string, known ...string) {
 func (d *decoder) pattern(key, p string) {
 	if _, err := path.Match(p, ""); err != nil {
 		d.wrong(key, fmt.Sprintf("%q is no pattern: %v", p, err))
+	}
+}
+
+// noClusterName is what neither the names of clusters have nor patterns mean
+// something by; !prod and [!a] would be taken for what they are not.
+var noClusterName = regexp.MustCompile(`[^][\w*?^\\-]|(?:^|[^[])\^`)
+
+func (d *decoder) clusterPattern(key, p string) {
+	d.pattern(key, p)
+	if noClusterName.MatchString(p) {
+		d.wrong(key, fmt.Sprintf("%q matches no cluster: a name has letters, digits, - and _ alone, and beside them only *, ?, [a-z] and [^a-z] mean something", p))
 	}
 }

@@ -51,6 +51,7 @@ func validateWeb(path string, cfg *web.Config, d *decoder) {
 		}
 	}
 	if cfg.TLSConfig.IsEnabled() {
+		validateTLS(&cfg.TLSConfig, d)
 		if _, err := web.ConfigToTLSConfig(&cfg.TLSConfig); err != nil {
 			d.wrong("tls_server_config", err.Error())
 		}
@@ -61,5 +62,22 @@ func validateWeb(path string, cfg *web.Config, d *decoder) {
 	// What is left is the library's own to judge.
 	if err := web.Validate(path); err != nil {
 		d.wrong("http_server_config", err.Error())
+	}
+}
+
+// validateTLS finds what the library takes, and what then lets in nobody or the
+// wrong ones.
+func validateTLS(t *web.TLSConfig, d *decoder) {
+	const key = "tls_server_config"
+	if t.MinVersion > t.MaxVersion {
+		at := ".min_version"
+		if d.at[key+at] == nil {
+			at = ".max_version"
+		}
+		d.wrong(key+at, "no client can meet a min_version, TLS12 unless it is set, above max_version")
+	}
+	verifies := t.ClientAuth == "RequireAndVerifyClientCert" || t.ClientAuth == "VerifyClientCertIfGiven"
+	if verifies && t.ClientCAs == "" && t.ClientCAsText == "" {
+		d.wrong(key+".client_auth_type", "needs client_ca_file: without it a certificate of any public authority is taken")
 	}
 }

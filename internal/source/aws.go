@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/aws/smithy-go/logging"
+	"github.com/rs/zerolog"
 )
 
 // callTimeout bounds one HTTP exchange, so that a connection that went silent
@@ -24,9 +26,11 @@ const callTimeout = time.Minute
 // chain of credentials, region and endpoint (AWS_ENDPOINT_URL, AWS_CA_BUNDLE,
 // IRSA, Pod Identity, profiles), and on top of it the role to assume. It reads
 // files and the environment; credentials are first asked for by the first
-// call.
-func LoadAWS(ctx context.Context, cfg Config) (aws.Config, error) {
+// call. What the SDK has to say goes to log, at debug: its calls return what
+// fails.
+func LoadAWS(ctx context.Context, cfg Config, log zerolog.Logger) (aws.Config, error) {
 	opts := []func(*config.LoadOptions) error{
+		config.WithLogger(sdkLog{log}),
 		// The SDK adds AWS_CA_BUNDLE to a client of this type only.
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTimeout)),
 	}
@@ -44,6 +48,14 @@ func LoadAWS(ctx context.Context, cfg Config) (aws.Config, error) {
 		awscfg.Credentials = assumeRole(awscfg, cfg)
 	}
 	return awscfg, nil
+}
+
+// sdkLog is the logger that the SDK wants.
+type sdkLog struct{ log zerolog.Logger }
+
+// Logf logs what the SDK takes for a warning, or for of use while debugging.
+func (l sdkLog) Logf(class logging.Classification, format string, v ...any) {
+	l.log.Debug().Str("class", string(class)).Msgf("AWS SDK: "+format, v...)
 }
 
 // assumeRole is a refreshing cache of the role's credentials.

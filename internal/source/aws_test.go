@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"bytes"
 	"encoding/pem"
 	"errors"
 	"net/http"
@@ -41,7 +42,7 @@ func (c *cloud) environment(t *testing.T) {
 // shard loads cfg as the daemon does and asks for the shard.
 func (c *cloud) shard(t *testing.T, cfg source.Config) (authlog.Shard, error) {
 	t.Helper()
-	awscfg, err := source.LoadAWS(t.Context(), cfg)
+	awscfg, err := source.LoadAWS(t.Context(), cfg, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestReadOutlivesASessionThatIsOver(t *testing.T) {
 	cfg := config()
 	cfg.Region = region
 	cfg.RoleARN = c.Account(account).AddRole(awssim.Role{Name: "reader"})
-	awscfg, err := source.LoadAWS(t.Context(), cfg)
+	awscfg, err := source.LoadAWS(t.Context(), cfg, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,17 +123,43 @@ func TestShardNamesTheRoleThatMayNotBeAssumed(t *testing.T) {
 
 func TestLoadAWSWantsARegion(t *testing.T) {
 	environment(t, "http://127.0.0.1:1", "AKIDEXAMPLE", "secret")
-	_, err := source.LoadAWS(t.Context(), source.Config{})
+	_, err := source.LoadAWS(t.Context(), source.Config{}, zerolog.Nop())
 	if err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
 		t.Errorf("error %v, want one that says how to set a region", err)
 	}
 }
 
+func TestWhatTheSDKHasToSayStandsInOurLog(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		w.Header().Set("Content-Length", "100000") // an answer that breaks off behind its document
+		_, _ = w.Write([]byte(identityDocument))
+	}))
+	t.Cleanup(server.Close)
+	environment(t, server.URL, "AKIDEXAMPLE", "secret")
+	cfg := config()
+	cfg.Region = region
+	var log bytes.Buffer
+	awscfg, err := source.LoadAWS(t.Context(), cfg, zerolog.New(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := source.New(awscfg, cfg, &meter{}, zerolog.Nop()).Shard(t.Context()); err != nil || got.Account != account {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if said := log.String(); !strings.Contains(said, `"level":"debug"`) || !strings.Contains(said, "failed to discard remaining HTTP response body") {
+		t.Errorf("the log says %q", said)
+	}
+}
+
+// identityDocument is the answer of GetCallerIdentity.
+const identityDocument = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+	<GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+
 func TestLoadAWSTrustsTheGivenCABundle(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/xml")
-		_, _ = w.Write([]byte(`<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
-			<GetCallerIdentityResult><Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`))
+		_, _ = w.Write([]byte(identityDocument))
 	}))
 	t.Cleanup(server.Close)
 	environment(t, server.URL, "AKIDEXAMPLE", "secret")
@@ -145,7 +172,7 @@ func TestLoadAWSTrustsTheGivenCABundle(t *testing.T) {
 
 	cfg := config()
 	cfg.Region = region
-	awscfg, err := source.LoadAWS(t.Context(), cfg)
+	awscfg, err := source.LoadAWS(t.Context(), cfg, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
