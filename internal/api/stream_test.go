@@ -309,6 +309,23 @@ func TestTheStreamOfATeamTellsOfNoOtherCluster(t *testing.T) {
 	}
 }
 
+// The ids that a token gets tell nothing of what it does not see: neither by
+// staying the same while that is quiet, nor by changing when it is not.
+func TestStreamIDsTellNothingOfOtherClusters(t *testing.T) {
+	st := openStore(t)
+	s := serveWith(t, api.Config{Store: st, Callers: teams()})
+	seen := map[string]bool{}
+	for i := range 20 {
+		if i%5 == 4 {
+			save(t, st, told(blueOne, now, i))
+		}
+		seen[s.stream(t, "", "Authorization", "Bearer "+ownToken).id] = true
+	}
+	if len(seen) != 20 {
+		t.Errorf("20 streams began with %d ids", len(seen))
+	}
+}
+
 // What many readers cost is bounded: idle ones and stuck ones hold no events,
 // and who reads gets all of them in order meanwhile.
 func TestManyReadersHoldUpNobody(t *testing.T) {
