@@ -96,7 +96,8 @@ func New(cfg Config) *chi.Mux {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Store = scoped{withUnread{cfg.Store, cfg.Access}} // no handler sees more than its caller may
+	counted := inTurn{cfg.Store, make(chan struct{}, countsAtOnce)}
+	cfg.Store = scoped{withUnread{counted, cfg.Access}} // no handler sees more than its caller may
 	r := newRouter(&cfg)
 	if !cfg.NoHealth {
 		health(r, &cfg)
