@@ -124,6 +124,7 @@ func New(cfg Config) *chi.Mux {
 
 // NewTelemetry builds the handler of a listener for metrics and health alone.
 func NewTelemetry(cfg Config) *chi.Mux {
+	cfg.NoHealth = false
 	r := newRouter(&cfg)
 	health(r, &cfg)
 	metrics(r.With(admit), &cfg)
@@ -137,7 +138,7 @@ func newRouter(cfg *Config) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
 		allowOrigins(cfg.Origins), // first: a page must be able to read why it was refused
-		limitRate(cfg.Limits.Rate), checkHost(cfg.Hosts), identify(cfg.Callers))
+		limitRate(cfg), checkHost(cfg.Hosts), identify(cfg.Callers))
 	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
 	r.MethodNotAllowed(admit(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
 	return r
@@ -145,12 +146,12 @@ func newRouter(cfg *Config) *chi.Mux {
 
 // health are the routes for probes, which show no token.
 func health(r chi.Router, cfg *Config) {
-	get(r, "/-/healthy", healthy)
-	get(r, "/-/ready", ready(cfg.Health))
+	get(r, healthyPath, healthy)
+	get(r, readyPath, ready(cfg.Health))
 }
 
 func metrics(r chi.Router, cfg *Config) {
-	get(r.With(limitRequests(cfg.Limits.Requests)), "/metrics", scrape(cfg.Gatherer, cfg.Log))
+	get(r.With(limitRequests(cfg.Limits.Requests)), metricsPath, scrape(cfg.Gatherer, cfg.Log))
 }
 
 // findings are the routes that tell of clusters.
