@@ -136,7 +136,7 @@ func NewTelemetry(cfg Config) *chi.Mux {
 // is the route's own business.
 func newRouter(cfg *Config) *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
+	r.Use(withLog(cfg.Log), countFloods(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
 		allowOrigins(cfg.Origins), // first: a page must be able to read why it was refused
 		limitRate(cfg), checkHost(cfg.Hosts), identify(cfg.Callers))
 	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
