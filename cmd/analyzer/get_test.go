@@ -286,7 +286,7 @@ func TestGetWatchOutlivesTheDatabase(t *testing.T) {
 		stream.Put(awssim.Event{Time: at, Message: deniedLine(n, at)})
 	}
 	put(20)
-	c = again()
+	again()
 	read("r20")
 	put(21)
 	read("r21")

@@ -170,8 +170,8 @@ func findings(r chi.Router, cfg *Config) {
 	get(r, "/diagnoses", answer(listDiagnoses(cfg), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
-	r.Post("/explain", explain(cfg))
-	r.Post("/lint/aws-auth", lint(cfg))
+	r.With(uncoded).Post("/explain", explain(cfg))
+	r.With(uncoded).Post("/lint/aws-auth", lint(cfg))
 }
 
 // catalogues are the routes that are the same for everyone.
