@@ -184,6 +184,7 @@ func TestFewStatsAreCountedAtATime(t *testing.T) {
 		for range 6 {
 			answers = append(answers, ask(t.Context()))
 		}
+		synctest.Wait() // or he who leaves might be among the first
 		leaving, leave := context.WithCancel(t.Context())
 		left := ask(leaving)
 		synctest.Wait()
