@@ -93,7 +93,7 @@ func (c *getDenialsCmd) params() client.ListDenialsParams {
 
 type getLockoutsCmd struct {
 	Cluster string `arg:"" optional:"" help:"Name of the cluster; without it, of all."`
-	State   string `help:"Whether it still holds: ${enum}." enum:"open,resolved,all" default:"open"`
+	State   string `help:"Whether it still holds: ${enum}. With --watch, one that is resolved is not printed again unless this is all." enum:"open,resolved,all" default:"open"`
 
 	chooseFlags `embed:""`
 	whichFlags  `embed:""`

@@ -113,13 +113,15 @@ func (f *denialFollower) stream(ctx context.Context) error {
 	return &lostError{io.ErrUnexpectedEOF}
 }
 
-// refused is final but for a daemon that stops or has too much to do.
+// refused is final but for a daemon that stops or has too much to do, or that
+// does not know the cluster any more: with another database it will again.
 func (f *denialFollower) refused(res *http.Response) error {
 	answer, err := client.ParseStreamResponse(res)
 	if err == nil {
 		err = f.ask.refused(res, answer.ApplicationProblemJSONDefault, false)
 	}
-	if res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusTooManyRequests {
+	if res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusTooManyRequests ||
+		res.StatusCode == http.StatusNotFound && f.shown != nil {
 		return &lostError{err}
 	}
 	return err
@@ -141,15 +143,20 @@ func (f *denialFollower) take(ctx context.Context, ev *sse.Event) error {
 	case "denial":
 		return f.denial(json.RawMessage(ev.Data))
 	case "gap", "dropped":
-		var notice struct{ Detail string }
+		var notice struct{ Reason, Detail string }
 		if err := json.Unmarshal([]byte(ev.Data), &notice); err != nil {
 			return fmt.Errorf("read the event %s: %w", ev.Type, err)
 		}
 		f.log.Warn().Str("detail", escape(notice.Detail)).Msg("the stream has a gap or is behind")
+		if notice.Reason == "unknown_id" {
+			return f.begin(ctx)
+		}
 	}
 	return nil
 }
 
+// begin prints what there is now. A daemon that has another database has it
+// anew, and what was printed of it may come again.
 func (f *denialFollower) begin(ctx context.Context) error {
 	rows, err := f.list.rows(ctx, f.limit)
 	if err != nil {

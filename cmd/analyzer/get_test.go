@@ -250,3 +250,52 @@ func TestGetWatchPrintsEachNewRefusalOnce(t *testing.T) {
 		t.Errorf("ended by Ctrl-C: %v", err)
 	}
 }
+
+// A daemon that lost its database knows neither the cluster, at first, nor where
+// the stream was.
+func TestGetWatchOutlivesTheDatabase(t *testing.T) {
+	c, stream, again := followed(t)
+	watch, lines := c.watch(t, "denials", "prod")
+	var said strings.Builder
+	read := func(role string) {
+		t.Helper()
+		for lines.Scan() {
+			fmt.Fprintln(&said, lines.Text())
+			if strings.Contains(lines.Text(), "role/"+role+`"`) {
+				return
+			}
+		}
+		t.Fatalf("the output ended before %s: %s", role, &said)
+	}
+	read("r5")
+	if err := c.signal(t, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	config := c.cmd.Args[slices.Index(c.cmd.Args, "--config.file")+1]
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(config), "analyzer.db*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(n int) {
+		at := time.Now()
+		stream.Put(awssim.Event{Time: at, Message: deniedLine(n, at)})
+	}
+	put(20)
+	again()
+	read("r20")
+	put(21)
+	read("r21")
+	if err := watch.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	if err := watch.Wait(); err != nil {
+		t.Errorf("ended by Ctrl-C: %v", err)
+	}
+}

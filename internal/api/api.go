@@ -96,7 +96,8 @@ func New(cfg Config) *chi.Mux {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Store = scoped{withUnread{cfg.Store, cfg.Access}} // no handler sees more than its caller may
+	counted := inTurn{cfg.Store, make(chan struct{}, countsAtOnce)}
+	cfg.Store = scoped{withUnread{counted, cfg.Access}} // no handler sees more than its caller may
 	r := newRouter(&cfg)
 	if !cfg.NoHealth {
 		health(r, &cfg)
@@ -123,6 +124,7 @@ func New(cfg Config) *chi.Mux {
 
 // NewTelemetry builds the handler of a listener for metrics and health alone.
 func NewTelemetry(cfg Config) *chi.Mux {
+	cfg.NoHealth = false
 	r := newRouter(&cfg)
 	health(r, &cfg)
 	metrics(r.With(admit), &cfg)
@@ -134,9 +136,9 @@ func NewTelemetry(cfg Config) *chi.Mux {
 // is the route's own business.
 func newRouter(cfg *Config) *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(withLog(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
+	r.Use(withLog(cfg.Log), countFloods(cfg.Log), newRequestMetrics(cfg.Registerer).observe, secureHeaders, compress, recoverPanic,
 		allowOrigins(cfg.Origins), // first: a page must be able to read why it was refused
-		limitRate(cfg.Limits.Rate), checkHost(cfg.Hosts), identify(cfg.Callers))
+		limitRate(cfg), checkHost(cfg.Hosts), identify(cfg.Callers))
 	r.NotFound(admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fail(w, r, noRoute(r)) })).ServeHTTP)
 	r.MethodNotAllowed(admit(http.HandlerFunc(methodNotAllowed)).ServeHTTP)
 	return r
@@ -144,12 +146,12 @@ func newRouter(cfg *Config) *chi.Mux {
 
 // health are the routes for probes, which show no token.
 func health(r chi.Router, cfg *Config) {
-	get(r, "/-/healthy", healthy)
-	get(r, "/-/ready", ready(cfg.Health))
+	get(r, healthyPath, healthy)
+	get(r, readyPath, ready(cfg.Health))
 }
 
 func metrics(r chi.Router, cfg *Config) {
-	get(r.With(limitRequests(cfg.Limits.Requests)), "/metrics", scrape(cfg.Gatherer, cfg.Log))
+	get(r.With(limitRequests(cfg.Limits.Requests)), metricsPath, scrape(cfg.Gatherer, cfg.Log))
 }
 
 // findings are the routes that tell of clusters.
@@ -168,8 +170,8 @@ func findings(r chi.Router, cfg *Config) {
 	get(r, "/diagnoses", answer(listDiagnoses(cfg), diagnosisParams()...))
 	get(r, "/diagnoses/{id}", answer(showDiagnosis(cfg.Store)))
 	get(r, "/principals/*", answer(showPrincipal(cfg.Store)))
-	r.Post("/explain", explain(cfg))
-	r.Post("/lint/aws-auth", lint(cfg))
+	r.With(uncoded).Post("/explain", explain(cfg))
+	r.With(uncoded).Post("/lint/aws-auth", lint(cfg))
 }
 
 // catalogues are the routes that are the same for everyone.

@@ -9,13 +9,17 @@ import (
 // maxPath is how much of a path is logged, in bytes.
 const maxPath = 256
 
-// audit logs who was refused what, and why. What a caller wrote stands there in
-// quotes alone, and of a query, where a token may be by mistake, nothing.
+// audit logs who was refused what, and why; of what whoever asks may cause in
+// floods, the first and how many more. What a caller wrote stands there in quotes
+// alone, and of a query, where a token may be by mistake, nothing.
 func audit(r *http.Request, ref *refusal) {
 	caller := callerOf(r.Context())
 	switch ref.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest, http.StatusTooManyRequests,
-		http.StatusServiceUnavailable:
+	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusMisdirectedRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		if isMore(r, ref.Status) {
+			return
+		}
 	case http.StatusNotFound:
 		if caller.Scope.All() {
 			return // it is not there

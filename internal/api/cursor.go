@@ -11,10 +11,11 @@ import (
 	"github.com/eks-authlog/eks-authlog/internal/authlog"
 )
 
-// A page token names the last item of a page and nothing else: it may be used
-// with other parameters, after a restart, and at another replica. Four bytes
-// of a hash tell a token from a cut or made-up one, and one list's from
-// another's; they guard no secret.
+// A page token names the last item of a page, or the last one that was tried for
+// it, and nothing else: it may be used with other parameters, after a restart, and
+// at another replica. Both are of clusters that the caller sees, for the store
+// reads him no others. Four bytes of a hash tell a token from a cut or made-up
+// one, and one list's from another's; they guard no secret.
 const tokenSum = 4
 
 // What a token may be a place in.

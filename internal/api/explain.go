@@ -156,6 +156,21 @@ func (p *Pasted) read(r *http.Request) (err error) {
 	return nil
 }
 
+// uncoded refuses a body that is compressed or the like, which would be taken for
+// the text itself.
+func uncoded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Content-Encoding"), ","), ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				w.Header().Set("Accept-Encoding", "identity") // RFC 9110 15.5.16
+				fail(w, r, plain(http.StatusUnsupportedMediaType, "the body is taken as it is: send it without Content-Encoding"))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // pastedText reads the text to explain.
 func pastedText(r *http.Request) (string, error) {
 	body, err := bodyOf(r, "paste the lines of the refusal alone",

@@ -80,6 +80,32 @@ func TestExplainRefusesWhatItCannotRead(t *testing.T) {
 	}
 }
 
+func TestCompressedBodiesAreNotTakenForText(t *testing.T) {
+	s := serve(t, openStore(t), &fake{})
+	for _, path := range []string{"/explain", "/lint/aws-auth"} {
+		for _, c := range []struct {
+			codings []string
+			status  int
+		}{
+			{[]string{"gzip"}, http.StatusUnsupportedMediaType},
+			{[]string{"identity", "br"}, http.StatusUnsupportedMediaType},
+			{[]string{"identity, x-unknown"}, http.StatusUnsupportedMediaType},
+			{[]string{"Identity"}, http.StatusOK},
+			{nil, http.StatusOK},
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(pasted))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header["Content-Encoding"] = c.codings
+			r := s.send(t, req)
+			if want := map[bool]string{true: "identity"}[c.status != http.StatusOK]; r.status != c.status || r.header.Get("Accept-Encoding") != want {
+				t.Errorf("%s, %q: %d %v", path, c.codings, r.status, r.header)
+			}
+		}
+	}
+}
+
 func TestWithoutAnExplainerNothingIsExplained(t *testing.T) {
 	f := &fake{}
 	s := serveWith(t, api.Config{Store: f, Health: f})

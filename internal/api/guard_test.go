@@ -148,6 +148,59 @@ func TestOneAddressIsLimitedInWhatItAsksFor(t *testing.T) {
 	}
 }
 
+// A client that is busy behind the same address neither has the service killed
+// nor keeps Prometheus out, and Prometheus does not keep it out.
+func TestProbesAreNotLimitedAndScrapesCountApart(t *testing.T) {
+	s := serveWith(t, api.Config{
+		Store: &fake{}, Health: &fake{ready: true}, Callers: door{teams()}, OpenMetrics: true, Limits: api.Limits{Rate: 0.001},
+	})
+	for _, first := range []string{"/metrics", "/clusters"} {
+		if r := s.get(t, first); r.status == http.StatusTooManyRequests {
+			t.Errorf("the first %s is limited", first)
+		}
+		decodeProblem(t, s.get(t, first), http.StatusTooManyRequests)
+	}
+	for range 3 {
+		for _, probe := range []string{"/-/healthy", "/-/ready"} {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				if r := s.do(t, method, probe); r.status != http.StatusOK {
+					t.Errorf("%s %s: status %d", method, probe, r.status)
+				}
+			}
+		}
+	}
+	// What tries a password, and what is no probe, is limited there too.
+	decodeProblem(t, s.ask(t, "/-/ready", "Authorization", "Basic YW5uOndyb25n"), http.StatusTooManyRequests)
+	for _, path := range []string{"/-/%68ealthy", "/-/healthy/"} {
+		decodeProblem(t, s.get(t, path), http.StatusTooManyRequests)
+	}
+	off := serveWith(t, api.Config{Store: &fake{}, Health: &fake{}, NoHealth: true, Limits: api.Limits{Rate: 0.001}})
+	decodeProblem(t, off.get(t, "/-/healthy"), http.StatusNotFound)
+	decodeProblem(t, off.get(t, "/-/healthy"), http.StatusTooManyRequests)
+}
+
+// Whatever is documented may be refused for either limit, if it is not a probe,
+// and says so; where it says so, it may.
+func TestTheLimitsAreDocumentedWhereTheyHold(t *testing.T) {
+	doc, err := strict()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveWith(t, api.Config{Store: &fake{}, Health: &fake{ready: true}, Limits: api.Limits{Rate: 0.001}})
+	s.get(t, "/clusters")
+	s.get(t, "/metrics")
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			concrete := strings.NewReplacer("{", "", "}", "").Replace(path)
+			r := s.request(t, method, concrete, "", "")
+			documented, probe := op.Responses.Status(r.status) != nil, strings.HasPrefix(path, "/-/") && method == http.MethodGet
+			if limited := r.status == http.StatusTooManyRequests; !documented || limited == probe {
+				t.Errorf("%s %s: status %d, documented: %v", method, path, r.status, documented)
+			}
+		}
+	}
+}
+
 // serveFrom asks for the clusters as if from that address.
 func serveFrom(t *testing.T, s *service, address string) int {
 	t.Helper()

@@ -8,6 +8,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
+// The routes of those who watch the service.
+const (
+	healthyPath = "/-/healthy"
+	readyPath   = "/-/ready"
+	metricsPath = "/metrics"
+)
+
 // healthy answers as long as the process can answer at all.
 func healthy(w http.ResponseWriter, r *http.Request) {
 	reply(w, r, http.StatusOK, jsonDocument(healthyDoc{Healthy: true}))

@@ -16,7 +16,8 @@ import (
 // Limits keep callers from taking what others need. Zero fields limit nothing.
 type Limits struct {
 	// Rate is how many requests a second one address may make; ten times as
-	// many at once. An IPv6 network of 64 bits counts as one address.
+	// many at once. An IPv6 network of 64 bits counts as one address. Scrapes
+	// count apart, and probes do not.
 	Rate float64
 	// Requests is how many requests are worked on at the same time, streams
 	// and probes not counted.
@@ -32,22 +33,34 @@ const (
 	maxAddresses = 10_000
 )
 
+// A purse is what an address may ask for: scrapes, or all else, so that a busy
+// caller behind the same address does not keep Prometheus out.
+type purse struct {
+	from   netip.Prefix
+	scrape bool
+}
+
 // limitRate refuses requests of an address that makes too many.
-func limitRate(perSecond float64) func(http.Handler) http.Handler {
+func limitRate(cfg *Config) func(http.Handler) http.Handler {
+	perSecond := cfg.Limits.Rate
 	if perSecond <= 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	addresses, err := lru.New[netip.Prefix, *rate.Limiter](maxAddresses)
+	limiters, err := lru.New[purse, *rate.Limiter](2 * maxAddresses)
 	if err != nil {
 		panic(err) // only a size below 1 can cause it
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			from := network(r.RemoteAddr)
-			limiter, ok := addresses.Get(from)
+			if cfg.isProbe(r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			of := purse{network(r.RemoteAddr), r.URL.Path == metricsPath}
+			limiter, ok := limiters.Get(of)
 			if !ok {
 				limiter = rate.NewLimiter(rate.Limit(perSecond), max(int(perSecond*burst), 1))
-				if other, raced, _ := addresses.PeekOrAdd(from, limiter); raced {
+				if other, raced, _ := limiters.PeekOrAdd(of, limiter); raced {
 					limiter = other
 				}
 			}
@@ -59,6 +72,16 @@ func limitRate(perSecond float64) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), limiterKey{}, limiter)))
 		})
 	}
+}
+
+// isProbe reports whether a request asks for no more than health, which is
+// answered however busy the address is: a liveness probe that is refused has the
+// service killed. One that shows a token or a password is none, for both can be
+// guessed.
+func (cfg *Config) isProbe(r *http.Request) bool {
+	path := r.URL.EscapedPath() // as it is routed by
+	return !cfg.NoHealth && (path == healthyPath || path == readyPath) &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) && len(r.Header["Authorization"]) == 0
 }
 
 // network is whom an address belongs to. One that is none, as of a Unix

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,8 +20,25 @@ import (
 type document struct {
 	mediaType string
 	body      []byte
-	next      string // where the next page is: a reference for the header Link, or ""
-	empty     bool   // a list without any item here or on a following page
+	parts     iter.Seq[[]byte] // a body too long to be held, the same each time; each part is good until the next
+	next      string           // where the next page is: a reference for the header Link, or ""
+	empty     bool             // a list without any item here or on a following page
+}
+
+// all is the body in parts.
+func (d *document) all() iter.Seq[[]byte] {
+	if d.parts != nil {
+		return d.parts
+	}
+	return func(yield func([]byte) bool) { yield(d.body) }
+}
+
+// size is how long the body is.
+func (d *document) size() (n int) {
+	for part := range d.all() {
+		n += len(part)
+	}
+	return n
 }
 
 // An ask is what one route does between reading a request and replying to it:
@@ -42,7 +60,7 @@ func answer(do ask, known ...param) http.HandlerFunc {
 			fail(w, r, err)
 			return
 		}
-		tag := entityTag(doc.body)
+		tag := entityTag(doc.all())
 		h := w.Header()
 		h.Set("Cache-Control", "private, no-cache")
 		h.Set("ETag", tag)
@@ -59,9 +77,12 @@ func answer(do ask, known ...param) http.HandlerFunc {
 }
 
 // entityTag is a weak one: the same holds for the body when it is compressed.
-func entityTag(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+func entityTag(body iter.Seq[[]byte]) string {
+	sum := sha256.New()
+	for part := range body {
+		sum.Write(part)
+	}
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:15]) + `"`
 }
 
 // matches compares weakly, as RFC 9110 13.1.2 wants it. A tag of another's
@@ -93,14 +114,17 @@ func reply(w http.ResponseWriter, r *http.Request, status int, doc document) {
 	head := r.Method == http.MethodHead
 	if !head || r.Header.Get("Accept-Encoding") == "" {
 		// To HEAD it must not be another than to GET, which may be compressed.
-		h.Set("Content-Length", strconv.Itoa(len(doc.body)))
+		h.Set("Content-Length", strconv.Itoa(doc.size()))
 	}
 	w.WriteHeader(status)
 	if head {
 		return
 	}
-	if _, err := w.Write(doc.body); err != nil {
-		hlog.FromRequest(r).Debug().Err(err).Msg("answer not delivered")
+	for part := range doc.all() {
+		if _, err := w.Write(part); err != nil {
+			hlog.FromRequest(r).Debug().Err(err).Msg("answer not delivered")
+			return
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func chosenBy() []param {
 	}
 }
 
-// listedBy are the parameters of every list: how it is shown.
+// listedBy are the parameters of every list of findings: how it is shown.
 func listedBy() []param {
 	return []param{{name: "order"}, {name: "fields"}, {name: "limit"}, {name: "next"}}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,7 +20,28 @@ const (
 	// there may be very many.
 	defaultStatsSpan = 24 * time.Hour
 	maxWhoSpan       = 31 * 24 * time.Hour
+
+	// countsAtOnce is how many statistics are counted at the same time: each may
+	// take many megabytes, and they would share the processors anyway.
+	countsAtOnce = 4
 )
+
+// inTurn is a store in which few count at a time, and others wait.
+type inTurn struct {
+	Store
+	turns chan struct{}
+}
+
+// Counts waits for its turn until the context ends.
+func (s inTurn) Counts(ctx context.Context, f authlog.CountFilter) ([]authlog.DenialSeries, error) {
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+		return s.Store.Counts(ctx, f)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 func statsParams() []param {
 	return slices.Concat([]param{{name: "by"}, {name: "step"}}, chosenBy(), []param{{name: "limit"}})
@@ -65,13 +87,7 @@ func stats(r *http.Request, q query, store Store, cluster string, now time.Time)
 		return document{}, err
 	}
 	t := statsTable{by: by, filter: &f, series: found}
-	switch form {
-	case formLines:
-		return renderLines(t.rows(), t.columns()), nil
-	case formCSV:
-		return renderCSV(t.rows(), t.columns()), nil
-	}
-	return jsonDocument(t.wire()), nil
+	return t.document(form), nil
 }
 
 // by reads by which labels to tell denials apart.
@@ -181,76 +197,4 @@ func seriesOf(by []string, keep func(*authlog.Denial) bool) func(*authlog.Denial
 		}
 		return strings.Join(values, "\x00"), true
 	}
-}
-
-// A statsTable is what was counted, and what its columns are.
-type statsTable struct {
-	by     []string
-	filter *authlog.CountFilter
-	series []authlog.DenialSeries
-}
-
-func (t *statsTable) wire() statsDoc {
-	doc := statsDoc{By: t.by, Top: []map[string]any{}, Series: []map[string]any{}}
-	for i := range t.series {
-		s := &t.series[i]
-		doc.Total += s.Total
-		doc.Top = append(doc.Top, t.row(s, s.Total))
-	}
-	if t.filter.Step > 0 {
-		doc.StepSeconds = new(int64(t.filter.Step / time.Second))
-		doc.Series = t.over()
-	}
-	return doc
-}
-
-// rows are those of the forms that hold one table.
-func (t *statsTable) rows() []map[string]any {
-	if t.filter.Step > 0 {
-		return t.over()
-	}
-	return t.wire().Top
-}
-
-// over has a row for each step and series: by time, then as the series come.
-func (t *statsTable) over() []map[string]any {
-	rows := []map[string]any{}
-	if len(t.series) == 0 {
-		return rows
-	}
-	for step := range t.series[0].Steps {
-		at := t.filter.StepStart(int64(step))
-		for i := range t.series {
-			row := t.row(&t.series[i], t.series[i].Steps[step])
-			row["time"] = at
-			rows = append(rows, row)
-		}
-	}
-	return rows
-}
-
-// row has the labels of a series; each is "other" in that of all others.
-func (t *statsTable) row(s *authlog.DenialSeries, n int64) map[string]any {
-	row := map[string]any{"count": n, "other": s.Other}
-	values := strings.Split(s.Name, "\x00")
-	for i, name := range t.by {
-		row[name] = "other"
-		if !s.Other {
-			row[name] = values[i]
-		}
-	}
-	return row
-}
-
-// columns are those of rows.
-func (t *statsTable) columns() []column[map[string]any] {
-	names := append(slices.Clone(t.by), "other", "count")
-	if t.filter.Step > 0 {
-		names = append([]string{"time"}, names...)
-	}
-	columns := make([]column[map[string]any], len(names))
-	for i, name := range names {
-		columns[i] = column[map[string]any]{name, nil, func(row *map[string]any) any { return (*row)[name] }}
-	}
-	return columns
 }

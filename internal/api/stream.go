@@ -112,18 +112,33 @@ func (s *streamer) follow(r *http.Request) (*feed.Follower, error) {
 			return nil, err
 		}
 	}
-	after := q.get("last_event_id")
-	if id := r.Header.Get("Last-Event-Id"); id != "" {
-		after = id // of a reader that comes again, to the URL it began with
-	}
-	follower, err := s.feed.Follow(r.Context(), after, feed.Interest{Cluster: cluster, Sees: q.sees(r.Context()), Wants: wants})
+	follower, err := s.from(r, q, feed.Interest{Cluster: cluster, Sees: q.sees(r.Context()), Wants: wants})
 	switch {
-	case errors.Is(err, feed.ErrUnknownID):
-		return nil, refuseParameter("last_event_id", "(or the header Last-Event-ID) must be an id of this service's stream, not %q; leave it out to begin now", after)
 	case errors.Is(err, feed.ErrFull):
 		return nil, plain(http.StatusServiceUnavailable, "as many readers follow the stream as there may be; try again later")
 	case errors.Is(err, feed.ErrStopped):
 		return nil, plain(http.StatusServiceUnavailable, "the service stops")
+	}
+	return follower, err
+}
+
+// from follows from where the reader was cut off: the header is of one that
+// comes again, to the URL it began with. A browser sends it by itself, whatever
+// became of the store meanwhile, and would give up for good if it were refused.
+func (s *streamer) from(r *http.Request, q query, in feed.Interest) (*feed.Follower, error) {
+	after, again := q.get("last_event_id"), r.Header.Get("Last-Event-Id")
+	if again != "" {
+		after = again
+	}
+	follower, err := s.feed.Follow(r.Context(), after, in)
+	if !errors.Is(err, feed.ErrUnknownID) {
+		return follower, err
+	}
+	if again == "" {
+		return nil, refuseParameter("last_event_id", "must be an id of this service's stream, not %q; leave it out to begin now", after)
+	}
+	if follower, err = s.feed.Follow(r.Context(), "", in); err == nil {
+		follower.Lost = true
 	}
 	return follower, err
 }
@@ -216,13 +231,22 @@ func (c *connection) write(frames []byte) error {
 func greeting(f *feed.Follower) []byte {
 	retry := (retryMin + rand.N(retryMin)).Milliseconds() //nolint:gosec // spreads load, guards nothing
 	text := fmt.Appendf(nil, "retry: %d\nid: %s\n\n", retry, f.ID())
-	if f.Missed {
-		text = append(text, event("", "gap", streamNotice{
+	var gap streamNotice
+	switch {
+	case f.Lost:
+		gap = streamNotice{
+			Reason: "unknown_id",
+			Detail: "The id to resume from is none of this service's, which may have another database now: the stream begins anew. The lists show what there is.",
+		}
+	case f.Missed:
+		gap = streamNotice{
 			Reason: "pruned",
 			Detail: "Some of what came after the id to resume from is gone: it was older than what is kept. The lists show what is left.",
-		})...)
+		}
+	default:
+		return text
 	}
-	return text
+	return append(text, event("", "gap", gap)...)
 }
 
 func farewell(id string) []byte {

@@ -193,9 +193,6 @@ func TestStreamRefusals(t *testing.T) {
 			t.Errorf("%s: %+v", query, p)
 		}
 	}
-	if p := decodeProblem(t, s.ask(t, "/stream", "Last-Event-ID", "x"), http.StatusBadRequest); !strings.Contains(p.Detail, "leave it out") {
-		t.Errorf("%+v", p)
-	}
 	decodeProblem(t, s.get(t, "/stream?cluster=nosuch"), http.StatusNotFound)
 	decodeProblem(t, s.ask(t, "/stream", "Accept", "application/json"), http.StatusNotAcceptable)
 	for _, accept := range []string{"text/event-stream", "*/*", "text/*;q=0.1"} {
@@ -213,6 +210,33 @@ func TestStreamRefusals(t *testing.T) {
 	stop()
 	decodeProblem(t, full.get(t, "/stream"), http.StatusServiceUnavailable)
 	decodeProblem(t, serveWith(t, api.Config{Store: bare{st}}).get(t, "/stream"), http.StatusNotImplemented)
+}
+
+// A browser stops for good where the id it sends by itself is refused.
+func TestAnIDOfAnotherDatabaseBeginsNow(t *testing.T) {
+	id := serve(t, openStore(t, told(prod, now, 1)), &fake{}).stream(t, "").id
+	st := openStore(t, told(prod, now, 2))
+	s := serve(t, st, &fake{})
+	if p := decodeProblem(t, s.get(t, "/stream?last_event_id="+id), http.StatusBadRequest); !strings.Contains(p.Detail, "leave it out") {
+		t.Errorf("%+v", p)
+	}
+	own := s.stream(t, "").id
+	for i, header := range []string{id, "A" + own, "x"} {
+		sse := s.stream(t, "?last_event_id="+own, "Last-Event-ID", header)
+		gap := sse.want(1)[0]
+		checkEvents(t, fmt.Appendf(nil, "event: gap\ndata: %s\n\n", gap.data))
+		if gap.name != "gap" || !strings.Contains(gap.data, `"unknown_id"`) {
+			t.Errorf("%s: %+v", header, gap)
+		}
+		again := s.stream(t, "", "Last-Event-ID", sse.id)
+		save(t, st, told(prod, now, 3+i))
+		for _, sse := range []*stream{sse, again} {
+			if got := short(sse.want(1)); got[0] != fmt.Sprint("denial ", 3+i) {
+				t.Errorf("%s: %v", header, got)
+			}
+		}
+		own = again.id
+	}
 }
 
 // bare is a store without changes.
@@ -306,6 +330,23 @@ func TestTheStreamOfATeamTellsOfNoOtherCluster(t *testing.T) {
 	tell(read(ownToken, "?filter=event%3D%22denial%22&last_event_id="+begin).want(1), "gap")
 	if got := short(read(adminToken, "?last_event_id="+last).want(1)); got[0] != "gap" {
 		t.Errorf("an admin got %v", got)
+	}
+}
+
+// The ids that a token gets tell nothing of what it does not see: neither by
+// staying the same while that is quiet, nor by changing when it is not.
+func TestStreamIDsTellNothingOfOtherClusters(t *testing.T) {
+	st := openStore(t)
+	s := serveWith(t, api.Config{Store: st, Callers: teams()})
+	seen := map[string]bool{}
+	for i := range 20 {
+		if i%5 == 4 {
+			save(t, st, told(blueOne, now, i))
+		}
+		seen[s.stream(t, "", "Authorization", "Bearer "+ownToken).id] = true
+	}
+	if len(seen) != 20 {
+		t.Errorf("20 streams began with %d ids", len(seen))
 	}
 }
 

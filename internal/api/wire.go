@@ -94,16 +94,6 @@ type shard struct {
 	ReadThrough *time.Time `json:"read_through"`
 }
 
-// A statsDoc is what was counted: rows of Top for the whole time, of Series for
-// each step. A row has a column for each label of By, and time, other and count.
-type statsDoc struct {
-	By          []string         `json:"by"`
-	StepSeconds *int64           `json:"step_seconds"`
-	Total       int64            `json:"total"`
-	Top         []map[string]any `json:"top"`
-	Series      []map[string]any `json:"series"`
-}
-
 // A streamNotice tells a reader of the stream about the stream itself.
 type streamNotice struct {
 	Reason      string `json:"reason"`

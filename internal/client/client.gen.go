@@ -1927,9 +1927,6 @@ type Fields = []string
 // Filter defines model for filter.
 type Filter = []string
 
-// LastEventID defines model for lastEventID.
-type LastEventID = string
-
 // Limit defines model for limit.
 type Limit = int
 
@@ -2516,8 +2513,8 @@ type StreamParams struct {
 	// subject, where that is an ARN.
 	Filter StreamFilter `form:"filter,omitempty" json:"filter,omitempty"`
 
-	// LastEventID The id of an event of this service; go on behind it.
-	LastEventID *LastEventID `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
+	// LastEventID As the parameter, as browsers send it, and before it; never refused.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // ExplainMultipartRequestBody defines body for Explain for multipart/form-data ContentType.
@@ -2856,7 +2853,10 @@ type ClientInterface interface {
 	// any event. Who comes again with it, as browsers do by themselves, goes on
 	// right behind it, also after a restart of the service: nothing is missing
 	// and nothing comes twice. Where something behind it was pruned meanwhile,
-	// the event `gap` says so first.
+	// the event `gap` says so first. So it does, and the stream begins now,
+	// where the header Last-Event-ID is no id of this service, as when its
+	// database was lost; the parameter `last_event_id` is refused then. Ids of
+	// one event may differ.
 	//
 	// A quiet stream shows a comment every 15 seconds. A reader that falls too
 	// far behind gets the event `dropped` with the id to resume from as the
@@ -3413,7 +3413,10 @@ func (c *Client) FleetStats(ctx context.Context, params *FleetStatsParams, reqEd
 // any event. Who comes again with it, as browsers do by themselves, goes on
 // right behind it, also after a restart of the service: nothing is missing
 // and nothing comes twice. Where something behind it was pruned meanwhile,
-// the event `gap` says so first.
+// the event `gap` says so first. So it does, and the stream begins now,
+// where the header Last-Event-ID is no id of this service, as when its
+// database was lost; the parameter `last_event_id` is refused then. Ids of
+// one event may differ.
 //
 // A quiet stream shows a comment every 15 seconds. A reader that falls too
 // far behind gets the event `dropped` with the id to resume from as the
@@ -5901,18 +5904,6 @@ func NewStreamRequest(server string, params *StreamParams) (*http.Request, error
 
 		}
 
-		if params.LastEventID != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "last_event_id", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -5922,6 +5913,21 @@ func NewStreamRequest(server string, params *StreamParams) (*http.Request, error
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -6279,7 +6285,10 @@ type ClientWithResponsesInterface interface {
 	// any event. Who comes again with it, as browsers do by themselves, goes on
 	// right behind it, also after a restart of the service: nothing is missing
 	// and nothing comes twice. Where something behind it was pruned meanwhile,
-	// the event `gap` says so first.
+	// the event `gap` says so first. So it does, and the stream begins now,
+	// where the header Last-Event-ID is no id of this service, as when its
+	// database was lost; the parameter `last_event_id` is refused then. Ids of
+	// one event may differ.
 	//
 	// A quiet stream shows a comment every 15 seconds. A reader that falls too
 	// far behind gets the event `dropped` with the id to resume from as the
@@ -7495,7 +7504,10 @@ func (c *ClientWithResponses) FleetStatsWithResponse(ctx context.Context, params
 // any event. Who comes again with it, as browsers do by themselves, goes on
 // right behind it, also after a restart of the service: nothing is missing
 // and nothing comes twice. Where something behind it was pruned meanwhile,
-// the event `gap` says so first.
+// the event `gap` says so first. So it does, and the stream begins now,
+// where the header Last-Event-ID is no id of this service, as when its
+// database was lost; the parameter `last_event_id` is refused then. Ids of
+// one event may differ.
 //
 // A quiet stream shows a comment every 15 seconds. A reader that falls too
 // far behind gets the event `dropped` with the id to resume from as the

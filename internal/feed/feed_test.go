@@ -293,16 +293,41 @@ func TestNoIDIsGuessed(t *testing.T) {
 		l.save("a", 300)
 		f := start(t, feed.Config{}, l)
 		id := follow(t, f, "", "").ID()
+		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		forged := []string{"0", "5", id + id, strings.ToLower(id), " " + id, id + "\n", id[:24] + "\r\n" + id[24:], id[:len(id)-4]}
 		for i := range id {
-			other := id[:i] + string('0'+(id[i]-'0'+1)%8) + id[i+1:]
+			other := letters[(strings.IndexByte(letters, id[i])+1)%len(letters)]
+			forged = append(forged, id[:i]+string(other)+id[i+1:])
+		}
+		for _, other := range forged {
 			if _, err := f.Follow(t.Context(), other, all("")); !errors.Is(err, feed.ErrUnknownID) {
-				t.Errorf("%s for %s: %v", other, id, err)
+				t.Errorf("%q for %s: %v", other, id, err)
 			}
 		}
-		for _, other := range []string{"0", "5", id + id, strings.ToLower(id), " " + id} {
-			if _, err := f.Follow(t.Context(), other, all("")); !errors.Is(err, feed.ErrUnknownID) {
-				t.Errorf("%q: %v", other, err)
-			}
+	})
+}
+
+// Who gets two ids does not learn from them whether anything was saved between.
+func TestIDsOfOnePlaceDifferAndAnyInstanceKnowsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &log{}
+		l.save("a", 5)
+		one, other := start(t, feed.Config{}, l), start(t, feed.Config{}, l)
+		quiet := follow(t, one, "", "nothing")
+		defer quiet.Close()
+		seen := map[string]bool{}
+		for range 100 {
+			seen[follow(t, one, "", "nothing").ID()] = true
+			seen[quiet.ID()] = true
+		}
+		if len(seen) != 200 {
+			t.Errorf("200 ids of one place are %d", len(seen))
+		}
+		l.save("a", 3)
+		for id := range seen {
+			r := follow(t, other, id, "")
+			mustDrain(t, r, numbers(5, 8))
+			r.Close()
 		}
 	})
 }

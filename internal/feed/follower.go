@@ -29,6 +29,9 @@ type Follower struct {
 	// Missed says that changes after the id to resume from are gone: they were
 	// pruned, or the store is an older copy of the one that gave out the id.
 	Missed bool
+	// Lost says that the id to resume from is of another store, and that the
+	// follower begins now instead.
+	Lost bool
 }
 
 // An Interest is what a follower wants to get.

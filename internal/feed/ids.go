@@ -3,37 +3,47 @@ package feed
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"encoding/base32"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 )
 
 // ids makes places unreadable: whoever may see some changes only would learn
-// from the gaps between plain places how many others there are.
-type ids struct{ block cipher.Block }
+// from the gaps between plain places how many others there are. Two ids of one
+// place differ, or he would learn from the same when others are quiet.
+type ids struct{ aead cipher.AEAD }
 
-var idText = base32.HexEncoding.WithPadding(base32.NoPadding)
-
+// newIDs derives a key of its own, so that nothing else that is made of the
+// secret says anything of the ids.
 func newIDs(secret [16]byte) (*ids, error) {
-	block, err := aes.NewCipher(secret[:])
-	return &ids{block}, err
+	key, err := hkdf.Key(sha256.New, secret[:], nil, "ids of the stream", 2*aes.BlockSize)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return &ids{aead}, err
 }
 
-// id encrypts a single block, of which half is zero so that place can tell its
-// own ids from others.
 func (s *ids) id(place int64) string {
-	var b [aes.BlockSize]byte
-	binary.BigEndian.PutUint64(b[:], uint64(place))
-	s.block.Encrypt(b[:], b[:])
-	return idText.EncodeToString(b[:])
+	sealed := s.aead.Seal(nil, nil, binary.BigEndian.AppendUint64(nil, uint64(place)), nil)
+	return base64.RawURLEncoding.EncodeToString(sealed)
 }
 
-// place is the inverse of id. It accepts nothing else.
+// place is the inverse of id. It accepts nothing else: the decoder alone would
+// skip line ends.
 func (s *ids) place(id string) (place int64, ok bool) {
-	b, err := idText.DecodeString(id)
-	if err != nil || len(b) != aes.BlockSize || idText.EncodeToString(b) != id {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	if err != nil || base64.RawURLEncoding.EncodeToString(sealed) != id {
 		return 0, false
 	}
-	s.block.Decrypt(b, b)
-	place = int64(binary.BigEndian.Uint64(b))
-	return place, place >= 0 && binary.BigEndian.Uint64(b[8:]) == 0
+	plain, err := s.aead.Open(nil, nil, sealed, nil)
+	if err != nil || len(plain) != 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(plain)), true
 }
