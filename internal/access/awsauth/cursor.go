@@ -110,13 +110,3 @@ func (c cursor) scalar(value string) placed {
 	}
 	return p
 }
-
-// valueOf is the value that stands behind a key, which is one of keys.
-func (c cursor) valueOf(key *yaml.Node) *yaml.Node {
-	for i := 0; i+1 < len(c.node.Content); i += 2 {
-		if c.node.Content[i] == key {
-			return c.to(c.node.Content[i+1]).node
-		}
-	}
-	return key
-}

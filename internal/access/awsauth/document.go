@@ -242,16 +242,18 @@ func readList(src string, items []any, c cursor) []*document {
 // readData takes the keys in the order of the file, so that of a doubled key
 // the last one counts, as it does for kubectl.
 func (d *document) readData(data map[string]any, c cursor) {
-	seen := map[string]bool{}
-	for _, k := range c.keys() {
+	values := map[string]cursor{}
+	for i, k := range c.keys() {
 		d.keys = append(d.keys, keyAt{k.Value, c.offsetOf(k)})
-		seen[k.Value] = true
+		values[k.Value] = c.to(c.node.Content[2*i+1])
 	}
 	for name, v := range data {
-		if !seen[name] {
+		at, placed := values[name]
+		if !placed {
 			d.keys = append(d.keys, keyAt{name, c.offset()})
+			at = c
 		}
-		d.readValue(name, v, c.at(name))
+		d.readValue(name, v, at)
 	}
 }
 

@@ -167,21 +167,21 @@ func (l *linter) notAList(name string, p placed, c cursor, err error) {
 func drafts(c cursor, section string) []entry {
 	var out []entry
 	seen := map[string]bool{}
-	for _, k := range c.keys() {
+	for i, k := range c.keys() {
 		name := strings.TrimPrefix(strings.ToLower(k.Value), "-")
 		if len(out) == 0 || seen[name] {
 			out = append(out, entry{section: section})
 			clear(seen)
 		}
 		seen[name] = true
-		e, v := &out[len(out)-1], c.valueOf(k)
+		e, v := &out[len(out)-1], c.to(c.node.Content[2*i+1])
 		switch name {
 		case "rolearn", "userarn":
-			e.arn.s = spelling(v)
+			e.arn.s = spelling(v.node)
 		case "username":
-			e.username = spelling(v)
+			e.username = spelling(v.node)
 		case "groups":
-			e.groups = groupsOf(c.to(v))
+			e.groups = groupsOf(v)
 		}
 	}
 	return out
