@@ -53,8 +53,8 @@ func (r *Reader) explain(ctx context.Context, a *authlog.Access, p authlog.Princ
 	}
 	v := q.ask()
 	// What IAM said before the denial does not explain it where it says that the
-	// principal was right, or not there.
-	if q.who.at.Before(at) && (v.Mapped == "access_entry" || q.who.exists == authlog.No) {
+	// entry is right.
+	if q.who.at.Before(at) && v.Mapped == "access_entry" {
 		q.who, _ = r.iam.findSince(ctx, p.ARN, at)
 		v = q.ask()
 	}

@@ -190,7 +190,7 @@ func (rd *reading) list(ctx context.Context) ([]string, error) {
 // could not be read whole have no time and are asked for again by the next
 // reading; what a call that failed would tell is as it was.
 func (rd *reading) detail(ctx context.Context, arn string, was *authlog.AccessEntry) (e entryAt, there bool) {
-	e = entryAt{entry: authlog.AccessEntry{ARN: arn}, at: time.Now()}
+	e = entryAt{entry: authlog.AccessEntry{ARN: arn}, at: rd.out.Read} // or it would be too young when the next reading is due
 	out, err := try(rd, actionDescribeEntry, func() (*types.AccessEntry, error) { return rd.describeEntry(ctx, arn) })
 	switch {
 	case err == nil && out != nil:

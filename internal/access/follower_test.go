@@ -138,12 +138,12 @@ func TestEKSIsRarelyAskedForAClusterThatItDoesNotHave(t *testing.T) {
 	old := named("old")
 	k.Ask(old, nil)
 	comes(t, "it is gone", func() bool { return k.Facts(old).Status == access.StatusDeleted })
-	described, listed := s.world.Calls("DescribeCluster"), s.world.Calls("ListClusters")
+	described, listed, began := s.world.Calls("DescribeCluster"), s.world.Calls("ListClusters"), time.Now()
 	comes(t, "four TTLs are over", func() bool {
 		denied(k, old, "Dev") // who is denied in what its log still tells
 		return s.world.Calls("ListClusters") >= listed+4
 	})
-	if n := s.world.Calls("DescribeCluster") - described; n > 1 {
+	if n := s.world.Calls("DescribeCluster") - described; n > 1+int(time.Since(began)/(3*time.Second)) {
 		t.Errorf("asked for %d times in four TTLs", n)
 	}
 }
@@ -175,7 +175,7 @@ func TestAClusterThatNobodyAsksAboutIsForgotten(t *testing.T) {
 // A look for an edit of aws-auth does not put off what EKS is asked.
 func TestALookThatReadsNothingPutsNoReadingOff(t *testing.T) {
 	s := newScene(t, roles(nodeItem))
-	const ttl = 2 * time.Second
+	const ttl = 5 * time.Second
 	k, _, _ := keeping(t, s, func(c *access.Config) { c.TTL = ttl })
 	known := func() bool { a := k.Access(prodCluster); return a != nil && a.AWSAuth != nil }
 	comes(t, "all is known", known)
@@ -184,7 +184,7 @@ func TestALookThatReadsNothingPutsNoReadingOff(t *testing.T) {
 	s.kube.Set(roles(nodeItem, roleItem(iamARN+"role/Dev")))
 	comes(t, "the edit is seen", func() bool { return len(k.Access(prodCluster).AWSAuth.Roles) == 2 })
 	comes(t, "EKS is asked", func() bool { return !k.Access(prodCluster).Read.Equal(first) })
-	if after := k.Access(prodCluster).Read.Sub(first); after > ttl*3/2 {
+	if after := k.Access(prodCluster).Read.Sub(first); after >= ttl*17/10 {
 		t.Errorf("EKS was asked after %v, with a TTL of %v", after, ttl)
 	}
 }

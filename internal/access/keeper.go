@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -142,11 +141,15 @@ func (k *Keeper) Ask(c authlog.Cluster, who []authlog.Asked) {
 	for _, a := range who[:min(len(who), maxAsked)] {
 		asked[a.Principal.ARN] = a
 	}
-	if old && maps.Equal(asked, known.asked) {
-		return
+	news := !old
+	for arn, a := range asked {
+		was, ok := known.asked[arn]
+		// Who is let in by what was read is not to be denied again.
+		news = news || !ok || !was.Denied.Equal(a.Denied) && known.facts.Principals[arn].Mapped != ""
 	}
-	known.asked = asked
-	k.soon(c, known)
+	if known.asked = asked; news {
+		k.soon(c, known)
+	}
 }
 
 // gap is the least time between two looks at one cluster because of what its log

@@ -111,10 +111,19 @@ func TestIAMIsAskedAnewWhereItsAnswerIsOlderThanTheDenial(t *testing.T) {
 	if v := s.denied(r, role("Dev")); v.Mapped != "" || !slices.Equal(said(v), []string{"entry_stale_unique_id certain"}) {
 		t.Errorf("made anew: %+v", v)
 	}
-	s.explain(r, role("Ops")) // IAM has none
-	s.account.AddRole(awssim.Role{Name: "Ops", Created: time.Now()})
-	if v := s.denied(r, role("Ops")); v.Exists != authlog.Yes {
-		t.Errorf("there by now: %+v", v)
+}
+
+// Sessions of a role that is gone are denied for as long as they last.
+func TestIAMIsNotAskedAtEachDenialOfWhoIsGone(t *testing.T) {
+	s := newScene(t, roles(nodeItem))
+	r := s.reader()
+	for range 3 {
+		if v := s.denied(r, role("Dev")); v.Exists != authlog.No {
+			t.Errorf("%+v", v)
+		}
+	}
+	if n := s.world.Calls("GetRole"); n != 1 {
+		t.Errorf("%d calls", n)
 	}
 }
 

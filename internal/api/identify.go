@@ -114,7 +114,7 @@ type limiterKey struct{}
 // fifth of a second: to check one takes far longer than to answer another.
 func charge(ctx context.Context) {
 	if limiter, ok := ctx.Value(limiterKey{}).(*rate.Limiter); ok {
-		limiter.ReserveN(time.Now(), int(limiter.Limit()/5))
+		limiter.ReserveN(time.Now(), max(int(limiter.Limit()/5), 1))
 	}
 }
 

@@ -19,8 +19,8 @@ const (
 )
 
 // A queue lets one at a time through. Each address has a line of its own, of
-// which only the first waits among those of the others, so that nobody who
-// sends many keeps others out. All are bounded.
+// which only the first waits among those of the others, so that the many of one
+// keep no other out. All are bounded: as many addresses as there may be do.
 type queue struct {
 	turn  chan struct{} // held by whose turn it is
 	mu    sync.Mutex
