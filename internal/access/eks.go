@@ -24,8 +24,8 @@ type reading struct {
 	broken map[string]error // calls on entries that are not to be tried again, by action
 }
 
-// read asks EKS, Kubernetes and IAM. What a call that failed would tell is that
-// of the last reading, and the next one comes sooner; what may not be read is
+// read asks EKS, Kubernetes and IAM. What a call to EKS that failed would tell is
+// that of the last reading, and the next one comes sooner; what may not be read is
 // not known. c.mu is held.
 func (r *Reader) read(ctx context.Context, c *cluster) error {
 	rd := &reading{r: r, c: c, broken: map[string]error{}, out: &authlog.Access{
