@@ -39,7 +39,7 @@ func (f *follower) nudge() {
 func (f *follower) changed(name string) {
 	f.k.mu.Lock()
 	if known := f.k.clusters[f.cluster(name)]; known != nil {
-		known.due, known.waits = earlier(known.due, time.Now()), len(known.asked) > 0
+		known.due, known.waits = authlog.Earliest(known.due, time.Now()), len(known.asked) > 0
 	}
 	f.k.mu.Unlock()
 	f.nudge()
@@ -64,7 +64,7 @@ func (f *follower) run(ctx context.Context) {
 			continue
 		}
 		f.report()
-		if due = earlier(due, f.listAt); !ok {
+		if due = authlog.Earliest(due, f.listAt); !ok {
 			due = f.listAt
 		}
 		timer := time.NewTimer(time.Until(due))
@@ -186,14 +186,14 @@ func (f *follower) look(ctx context.Context, c authlog.Cluster) {
 		known.looked, known.gone, known.listed = time.Now(), true, false
 		f.k.meter.Gone(c.Name, c.Account, c.Region)
 	case pending && known.access != nil: // by another configuration, aws-auth too
-		known.due = earlier(known.due, due)
+		known.due = authlog.Earliest(known.due, due)
 	default:
 		if f.refused != nil {
 			a.Missing, a.Tier = append(a.Missing, f.refused.Missing...), 0
 		}
 		known.access, known.facts = a, a.Facts()
 		known.facts.Trusted, known.facts.Principals = trusted, verdicts
-		known.looked, known.due = time.Now(), earlier(known.due, due)
+		known.looked, known.due = time.Now(), authlog.Earliest(known.due, due)
 		f.k.meter.Read(c.Name, c.Account, c.Region, a.Tier, string(a.Logging))
 	}
 }

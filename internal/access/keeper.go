@@ -163,24 +163,10 @@ func (k *Keeper) soon(c authlog.Cluster, known *kept) {
 		return
 	}
 	known.waits = len(known.asked) > 0
-	known.due = earlier(known.due, later(time.Now(), known.hasty.Add(gap)))
+	known.due = authlog.Earliest(known.due, authlog.Latest(time.Now(), known.hasty.Add(gap)))
 	if f := k.shards[shardOf(c)]; f != nil {
 		f.nudge()
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // cluster is that of the name, made where there is none. k.mu is held.

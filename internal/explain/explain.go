@@ -245,7 +245,7 @@ func reasons(denials []authlog.Denial, diagnoses []authlog.Diagnosis) []Reason {
 		}
 		if j, ok := at[d.Reason]; ok {
 			list[j].Count++
-			list[j].First, list[j].Last = earliest(list[j].First, d.Time), latest(list[j].Last, d.Time)
+			list[j].First, list[j].Last = authlog.Earliest(list[j].First, d.Time), authlog.Latest(list[j].Last, d.Time)
 			continue
 		}
 		at[d.Reason] = len(list)
@@ -260,20 +260,6 @@ func reasonOf(d *authlog.Denial) Reason {
 		Code: d.Reason, Count: 1, Summary: r.Summary, Cause: r.Cause, WhoActs: r.WhoActs, Retry: r.RetryNote,
 		Remedy: r.Remedy, Docs: r.Docs, First: d.Time, Last: d.Time, Error: d.Error, Line: authlog.Sanitize(d.Raw),
 	}
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // headline is the one thing to know.

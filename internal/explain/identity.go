@@ -44,7 +44,7 @@ func (c *caller) compare(m *diagnose.Machine, denials []authlog.Denial, page dia
 	}
 	from := page.Through
 	for i := range denials {
-		from = earliest(from, denials[i].Time)
+		from = authlog.Earliest(from, denials[i].Time)
 	}
 	id.Diagnoses = m.Ask(o.Cluster, c.ARN, from.Add(-time.Second), page.Through)
 	id.relate(c, denials, page.Grants)

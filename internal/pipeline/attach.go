@@ -66,8 +66,8 @@ func restream(main *lane, lanes []*lane, now time.Time) []authlog.Cursor {
 	c.Streams = nil
 	if len(main.Streams) == 0 {
 		// There was nothing to read, hence nothing to read again.
-		c.Watermark = latest(c.Watermark, now.Add(-streamMargin).Truncate(time.Second))
-		c.Through = latest(c.Through, c.Watermark)
+		c.Watermark = authlog.Latest(c.Watermark, now.Add(-streamMargin).Truncate(time.Second))
+		c.Through = authlog.Latest(c.Through, c.Watermark)
 	}
 	for _, s := range main.group.Streams {
 		followed := slices.Contains(main.Streams, s.Name)
@@ -85,7 +85,7 @@ func restream(main *lane, lanes []*lane, now time.Time) []authlog.Cursor {
 			woken.Done = !woken.End.After(woken.Watermark)
 			changed = append(changed, woken)
 		case own == nil && !followed:
-			from := latest(s.Created.Add(-streamMargin).Truncate(time.Second), main.Start, oldest(main.group, now))
+			from := authlog.Latest(s.Created.Add(-streamMargin).Truncate(time.Second), main.Start, oldest(main.group, now))
 			if from.Before(c.Watermark) {
 				changed = append(changed, streamCursor(main, s.Name, from, c.Watermark))
 			}

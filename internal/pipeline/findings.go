@@ -116,7 +116,7 @@ func (t *Tail) measure(fresh []counted, j *job) {
 func (j *job) lateness(c *counted) time.Duration {
 	shown := j.asked
 	if !c.taken.IsZero() {
-		shown = earliest(latest(c.taken, j.known[c.cluster]), j.asked)
+		shown = authlog.Earliest(authlog.Latest(c.taken, j.known[c.cluster]), j.asked)
 	}
 	return shown.Sub(c.time)
 }

@@ -63,7 +63,7 @@ const streamMargin = 10 * time.Minute
 
 // tailCursor starts following a group that was never read.
 func tailCursor(g authlog.Group, now time.Time, cfg *Config) authlog.Cursor {
-	start := latest(now.Add(-cfg.Lookback).Truncate(time.Second), oldest(g, now))
+	start := authlog.Latest(now.Add(-cfg.Lookback).Truncate(time.Second), oldest(g, now))
 	return authlog.Cursor{
 		Cluster: g.Cluster, Lane: tailLane, Created: g.Created, Start: start, Watermark: start, Through: start,
 		Streams: streamNames(g.Streams),
@@ -73,7 +73,7 @@ func tailCursor(g authlog.Group, now time.Time, cfg *Config) authlog.Cursor {
 // sweepCursor starts sweeping. What is older than age now is read by main when
 // it is that old already.
 func sweepCursor(main *lane, age time.Duration, now time.Time) authlog.Cursor {
-	from := latest(now.Add(-age).Truncate(time.Second), main.Start)
+	from := authlog.Latest(now.Add(-age).Truncate(time.Second), main.Start)
 	return authlog.Cursor{
 		Cluster: main.Cluster, Lane: sweepPrefix + age.String(), Created: main.Created,
 		Start: from, Watermark: from, Through: from,
@@ -93,7 +93,7 @@ func oldest(g authlog.Group, now time.Time) time.Time {
 	if g.Retention == 0 {
 		return g.Created.Truncate(time.Second)
 	}
-	return latest(g.Created, now.Add(-g.Retention)).Truncate(time.Second)
+	return authlog.Latest(g.Created, now.Add(-g.Retention)).Truncate(time.Second)
 }
 
 func streamNames(streams []authlog.Stream) []string {
@@ -120,13 +120,13 @@ func (l *lane) reads() []string {
 // window is the span that the lane wants to read next; ok is false when there
 // is nothing to read yet. more says that it is not the last one for now.
 func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, more, ok bool) {
-	from = latest(l.Watermark, l.Start, oldest(l.group, now))
+	from = authlog.Latest(l.Watermark, l.Start, oldest(l.group, now))
 	var end time.Time
 	switch l.role {
 	case tailing:
 		end = now.Truncate(time.Second)
 	case sweeping:
-		end = earliest(now.Add(-l.age).Truncate(time.Second), l.main.Watermark)
+		end = authlog.Earliest(now.Add(-l.age).Truncate(time.Second), l.main.Watermark)
 		if end.Sub(from) < cfg.SweepInterval {
 			return from, to, false, false
 		}
@@ -134,7 +134,7 @@ func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, more, ok 
 		end = l.End
 	case abandoned:
 	}
-	to = earliest(from.Add(cfg.Step), end)
+	to = authlog.Earliest(from.Add(cfg.Step), end)
 	return from, to, to.Before(end), to.After(from) && len(l.reads()) > 0
 }
 
@@ -142,11 +142,11 @@ func (l *lane) window(now time.Time, cfg *Config) (from, to time.Time, more, ok 
 // Seconds after settled are to be read again.
 func (l *lane) advanced(through, settled time.Time) authlog.Cursor {
 	c := l.Cursor
-	c.Through = latest(c.Through, through)
+	c.Through = authlog.Latest(c.Through, through)
 	if l.role == tailing {
-		through = earliest(through, settled)
+		through = authlog.Earliest(through, settled)
 	}
-	c.Watermark = latest(c.Watermark, through)
+	c.Watermark = authlog.Latest(c.Watermark, through)
 	c.Done = l.role == backfill && !c.Watermark.Before(c.End)
 	return c
 }
@@ -157,7 +157,3 @@ func (l *lane) advanced(through, settled time.Time) authlog.Cursor {
 func (l *lane) resting() bool {
 	return (l.role == backfill || l.role == past) && !l.End.After(l.Watermark)
 }
-
-func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
-
-func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }

@@ -134,13 +134,13 @@ func (l *lockouts) recall(d *authlog.Denial) {
 		reasons[d.Reason] = last
 	}
 	if len(last) < maxDenied || !last[d.Principal.ARN].IsZero() {
-		last[d.Principal.ARN] = latest(last[d.Principal.ARN], d.Time)
+		last[d.Principal.ARN] = authlog.Latest(last[d.Principal.ARN], d.Time)
 	}
 }
 
 // show sets the gauges of denied principals of a cluster that was read.
 func (l *lockouts) show(c authlog.Cluster, through time.Time) {
-	through = latest(through, l.through[c])
+	through = authlog.Latest(through, l.through[c])
 	l.through[c] = through
 	for reason, last := range l.denied[c] {
 		for arn, at := range last {

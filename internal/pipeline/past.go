@@ -65,8 +65,8 @@ func (t *Tail) askFor(ctx context.Context, start, end time.Time) error {
 	var b authlog.Batch
 	for _, lanes := range t.lanes {
 		main := lanes[0].main
-		from := latest(start, oldest(main.group, now))
-		for _, gap := range gaps(from, earliest(end, main.Start), lanes) {
+		from := authlog.Latest(start, oldest(main.group, now))
+		for _, gap := range gaps(from, authlog.Earliest(end, main.Start), lanes) {
 			b.Cursors = append(b.Cursors, authlog.Cursor{
 				Cluster: main.Cluster, Lane: pastPrefix + gap.from.Format(time.RFC3339), Created: main.Created,
 				Start: gap.from, End: gap.to, Watermark: gap.from, Through: gap.from,
@@ -103,9 +103,9 @@ func gaps(from, to time.Time, lanes []*lane) []stretch {
 	var free []stretch
 	for _, c := range covered {
 		if from.Before(c.from) && from.Before(to) {
-			free = append(free, stretch{from, earliest(c.from, to)})
+			free = append(free, stretch{from, authlog.Earliest(c.from, to)})
 		}
-		from = latest(from, c.to)
+		from = authlog.Latest(from, c.to)
 	}
 	if from.Before(to) {
 		free = append(free, stretch{from, to})
